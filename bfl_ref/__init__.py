@@ -1,0 +1,1 @@
+"""Blockchain-powered, verifiable, private federated learning for medical AI: the reference implementation."""
