@@ -1,0 +1,63 @@
+"""Data flows down: a module imports only from modules above it in this list."""
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+LAYERS = """
+data learning store
+stark.field stark.rejections stark.poly stark.merkle stark.transcript stark.params stark.codec stark.fri stark.air stark.program stark.lookup
+stark.fast stark.kernels stark.prover stark.verifier
+statements stark.solidity
+chain.compile chain.node chain.contracts
+protocol history
+figures report show __main__
+""".split()
+
+
+def layer(module: str) -> int:
+    """Position of the longest prefix of `module` in LAYERS."""
+    fits = [i for i, name in enumerate(LAYERS) if module == name or module.startswith(name + ".")]
+    if not fits:
+        raise AssertionError(f"bfl_ref.{module} has no place in LAYERS: where does it belong?")
+    return max(fits, key=lambda i: len(LAYERS[i]))
+
+
+def imports(path: Path) -> set[str]:
+    """Dotted names inside bfl_ref that a file imports (relative imports are resolved)."""
+    package = ["bfl_ref", *path.relative_to(ROOT / "bfl_ref").parts[:-1]]
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[: len(package) - node.level + 1] if node.level else [])
+            base = ".".join(filter(None, [base, node.module]))
+            found |= {f"{base}.{alias.name}" for alias in node.names}
+    return {name.removeprefix("bfl_ref.") for name in found if name.startswith("bfl_ref.")}
+
+
+def test_imports_point_upwards_in_the_list():
+    for path in sorted((ROOT / "bfl_ref").rglob("*.py")):
+        parts = path.relative_to(ROOT / "bfl_ref").with_suffix("").parts
+        if parts[-1] == "__init__":
+            continue
+        here = ".".join(parts)
+        for name in imports(path):
+            assert layer(name) <= layer(here), f"bfl_ref.{here} imports bfl_ref.{name}, which stands below it"
+
+
+def test_only_figures_imports_matplotlib():
+    users = [p.name for p in (ROOT / "bfl_ref").rglob("*.py") if "matplotlib" in p.read_text()]
+    assert users == ["figures.py"]
+
+
+def test_nothing_unpickles_or_evaluates():
+    for path in (ROOT / "bfl_ref").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call):
+                name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+                assert name not in {"eval", "exec"}, f"{path.name}:{node.lineno} calls {name}"
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                names = [a.name for a in node.names] + [getattr(node, "module", "") or ""]
+                assert not {"pickle", "joblib", "dill"} & set(names), f"{path.name}:{node.lineno}"
