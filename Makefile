@@ -21,18 +21,19 @@ setup: .venv/.ready contracts/node_modules/.ready  ## Virtual environment, compi
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v == (3, 11) else f"Python 3.11 is needed, $(PYTHON) is {v[0]}.{v[1]}: make PYTHON=/path/to/python3.11 ...")'
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	echo "Installing pinned Python packages into .venv (a minute or two) ..."
-	python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
-	python -m pip install --quiet --disable-pip-version-check --no-deps --requirement data/requirements.txt
-	python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	python -m pip install -qq --disable-pip-version-check --requirement requirements.lock
+	python -m pip install -qq --disable-pip-version-check --no-deps --requirement data/requirements.txt
+	python -m pip install -qq --disable-pip-version-check --no-deps --editable .
 	if ! command -v node >/dev/null; then
 	  echo "No Node.js on this machine: installing the pinned package ..."
-	  python -m pip install --quiet --disable-pip-version-check "$$(python -c 'import tomllib; print(tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["node"][0])')"
+	  python -m pip install -qq --disable-pip-version-check "$$(python -c 'import tomllib; print(tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["node"][0])')"
 	fi
 	touch $@
 
 contracts/node_modules/.ready: contracts/package-lock.json .venv/.ready
 	@echo "Fetching solc, OpenZeppelin, anvil and forge ..."
-	npm ci --prefix contracts --no-progress --loglevel=error
+	# `npm ci` refuses where a registry mirror lacks the other platforms' binaries; this form keeps to the lock file and never writes it
+	(cd contracts && npm install --no-save --no-progress --loglevel=error)
 	touch $@
 
 run: setup  ## The main job: five federated rounds on the embedded chain (ARGS="--help" shows the options)
