@@ -1,7 +1,7 @@
 """Every plot that is used more than once; the only importer of matplotlib.
 
-Each function takes plain numbers, draws into a new figure and returns it; axes carry units. Colours are those of Okabe and Ito (2008),
-which readers with any kind of colour vision tell apart.
+Each function takes plain numbers, draws into a new figure and returns it; axes carry units. Colours are those of
+Okabe and Ito (2008), which readers with any kind of colour vision tell apart.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ def silo_profile(names: Sequence[str], rows: Sequence[int], positives: Sequence[
 
 
 def rounds_curve(curves: Mapping[str, Sequence[float]], levels: Mapping[str, float], metric: str) -> Figure:
-    """A metric after each round (lines; index 0 is the model before the first round) beside fixed reference levels (dashed)."""
+    """A metric after each round (lines; index 0: before the first round) beside reference levels (dashed)."""
     fig, ax = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
     marks = "os^Dv"
     for i, (name, values) in enumerate(curves.items()):
@@ -41,8 +41,10 @@ def rounds_curve(curves: Mapping[str, Sequence[float]], levels: Mapping[str, flo
     return fig
 
 
-def systems_bars(results: Mapping[str, Mapping[str, float]], metrics: Sequence[str], majority: float) -> Figure:
-    """Metrics of each system side by side; the dotted line is the accuracy of always naming the majority class."""
+def systems_bars(
+    results: Mapping[str, Mapping[str, float]], metrics: Sequence[str], majority: float
+) -> Figure:
+    """Metrics of each system side by side; dotted: the accuracy of always naming the majority class."""
     fig, ax = plt.subplots(figsize=(6.4, 3.2), layout="constrained")
     width = 0.8 / len(metrics)
     for k, metric in enumerate(metrics):

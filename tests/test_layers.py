@@ -4,15 +4,37 @@ import ast
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-LAYERS = """
-data learning store
-stark.field stark.rejections stark.poly stark.merkle stark.transcript stark.params stark.codec stark.fri stark.air stark.program stark.lookup
-stark.fast stark.kernels stark.prover stark.verifier
-statements stark.solidity
-chain.compile chain.node chain.contracts
-protocol history
-figures report show __main__
-""".split()
+LAYERS = [
+    "data",
+    "learning",
+    "store",
+    "stark.field",
+    "stark.rejections",
+    "stark.poly",
+    "stark.merkle",
+    "stark.transcript",
+    "stark.params",
+    "stark.codec",
+    "stark.fri",
+    "stark.air",
+    "stark.program",
+    "stark.lookup",
+    "stark.fast",
+    "stark.kernels",
+    "stark.prover",
+    "stark.verifier",
+    "statements",
+    "stark.solidity",
+    "chain.compile",
+    "chain.node",
+    "chain.contracts",
+    "protocol",
+    "history",
+    "figures",
+    "report",
+    "show",
+    "__main__",
+]
 
 
 def layer(module: str) -> int:
