@@ -1,7 +1,7 @@
 """Every plot that is used more than once; the only importer of matplotlib.
 
-Each function takes plain numbers, draws into a new figure and returns it; axes carry units. Colours are those of
-Okabe and Ito (2008), which readers with any kind of colour vision tell apart.
+Each function takes plain numbers, draws into a new figure and returns it; axes carry units. Colours are
+those of Okabe and Ito (2008), which readers with any kind of colour vision tell apart.
 """
 
 from collections.abc import Mapping, Sequence

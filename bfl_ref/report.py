@@ -27,7 +27,7 @@ figure{margin:2rem 0}
 
 
 def cell(key: str, value: float | None) -> str:
-    """One figure as text: scores with three decimals, counts with thousands separators, an absent one as a dash."""
+    """One figure as text: scores with three decimals, counts with separators, an absent one as a dash."""
     if value is None:
         return "-"
     if key in ("accuracy", "f1", "auroc"):
