@@ -1,0 +1,89 @@
+"""Lookups by logarithmic derivatives (LogUp, Haboeck, ePrint 2022/1530), summed cyclically.
+
+    sum over all rows and fractions of   numerator / (beta + values[0] + lam values[1] + lam^2 values[2] + ...)   =   0
+
+A column that looks a value up contributes numerator 1, the table minus its multiplicity: for random beta and lam the sum
+is zero only if every looked-up tuple is in the table. Fractions are batched into as few extension columns a_i as the degree
+allows; the last batch goes into the running sum S itself, whose value after the last row is that of the first:
+
+    a_i prod d = sum num prod(other d)          (S' - S - sum a_i) prod d = sum num prod(other d)
+
+S is fixed up to a constant only, which nothing reads. A numerator must not wrap around the characteristic: multiplicities
+are counts below p.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Fraction:
+    """numerator / (beta + sum_j lam^j values[j]), of the base-field cells of one row."""
+
+    name: str
+    numerator: Any
+    values: Sequence[Any]
+
+
+def batches(degrees: Sequence[Fraction], budget: int) -> list[list[int]]:
+    """Group fractions (whose parts are `Degree`s) greedily so that no constraint's degree passes `budget`.
+
+    Raises ValueError for a fraction that alone passes it.
+    """
+    groups: list[list[int]] = []
+    for i, fraction in enumerate(degrees):
+        if groups and _batch_degree([degrees[j] for j in [*groups[-1], i]]) <= budget:
+            groups[-1].append(i)
+        elif _batch_degree([fraction]) <= budget:
+            groups.append([i])
+        else:
+            raise ValueError(
+                f"lookup {fraction.name} needs degree {_batch_degree([fraction])}; allowed {budget}"
+            )
+    return groups
+
+
+def _batch_degree(fractions: Sequence[Fraction]) -> int:
+    below = [max(v.d for v in f.values) for f in fractions]
+    above = [f.numerator.d + sum(below) - b for f, b in zip(fractions, below, strict=True)]
+    return max(1 + sum(below), *above)
+
+
+def lookup_constraints(
+    fractions: Sequence[Fraction],
+    groups: Sequence[Sequence[int]],
+    aux: Sequence[Any],
+    aux_next: Sequence[Any],
+    beta: Any,
+    lam: Any,
+) -> Iterator[tuple[str, Any]]:
+    """Yield (name, polynomial) for each batch; all hold on every row, cyclically. aux: the columns a_0, ..., S."""
+    for i, group in enumerate(groups):
+        below = [denominator(fractions[j], beta, lam) for j in group]
+        parts = [
+            _product([d for k, d in enumerate(below) if k != j], fractions[g].numerator)
+            for j, g in enumerate(group)
+        ]
+        above = parts[0]
+        for part in parts[1:]:
+            above = above + part
+        own = aux[i]
+        if i == len(groups) - 1:
+            own = aux_next[i] - aux[i]
+            for a in aux[:-1]:
+                own = own - a
+        yield f"lookup {'+'.join(fractions[j].name for j in group)}", _product(below, own) - above
+
+
+def denominator(fraction: Fraction, beta: Any, lam: Any) -> Any:
+    """beta + values[0] + lam values[1] + ... by Horner's rule."""
+    total = fraction.values[-1]
+    for value in reversed(fraction.values[:-1]):
+        total = lam * total + value
+    return beta + total
+
+
+def _product(factors: Sequence[Any], start: Any) -> Any:
+    return prod(factors, start=start)
