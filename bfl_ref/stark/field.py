@@ -8,6 +8,7 @@ first.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import galois
 import numpy as np
@@ -18,7 +19,10 @@ TWO_ADICITY = 27
 EXTENSION_DEGREE = 5
 NON_RESIDUE = 2  # X^5 = 2 in E
 
-F: type[galois.FieldArray] = galois.GF(P, primitive_element=GENERATOR, verify=False)
+if TYPE_CHECKING:
+    F = galois.FieldArray  # so that F serves as a type
+else:
+    F = galois.GF(P, primitive_element=GENERATOR, verify=False)
 
 # The constants, checked: P - 1 = 2^27 * 3 * 5, the generator has full order, X^5 - 2 is irreducible (5 | p
 # - 1 and 2 is no fifth power suffice). That p itself is prime is Pocklington's criterion on these factors.
@@ -27,12 +31,12 @@ assert pow(GENERATOR, P - 1, P) == 1 and all(pow(GENERATOR, (P - 1) // q, P) != 
 assert pow(NON_RESIDUE, (P - 1) // 5, P) != 1
 
 
-def base(values: int | Sequence | np.ndarray) -> galois.FieldArray:
+def base(values: int | Sequence | np.ndarray) -> F:
     """Canonical integers as an F array of dtype uint32. ValueError (from galois) outside [0, p)."""
     return F(values, dtype=np.uint32)
 
 
-def random_base(shape: int | tuple[int, ...], rng: Callable[[int], bytes]) -> galois.FieldArray:
+def random_base(shape: int | tuple[int, ...], rng: Callable[[int], bytes]) -> F:
     """Uniform elements up to a bias of 2^-33. rng(k) returns k random bytes (`secrets.token_bytes` outside
     tests).
     """
@@ -48,7 +52,7 @@ def root_of_unity(order: int) -> int:
     return pow(GENERATOR, (P - 1) // order, P)
 
 
-def powers(x: int, count: int) -> galois.FieldArray:
+def powers(x: int, count: int) -> F:
     """(1, x, x^2, ..., x^(count-1)) as an F array."""
     result = np.ones(max(count, 1), dtype=np.uint32).view(F)
     done = 1
@@ -59,7 +63,7 @@ def powers(x: int, count: int) -> galois.FieldArray:
     return result[:count]
 
 
-def batch_inverse(a: galois.FieldArray) -> galois.FieldArray:
+def batch_inverse(a: F) -> F:
     """1/a elementwise with a single inversion (Montgomery): three products an element. ZeroDivisionError at
     a zero.
     """
@@ -73,12 +77,12 @@ def batch_inverse(a: galois.FieldArray) -> galois.FieldArray:
     return np.concatenate(parts).reshape(a.shape).view(F)
 
 
-def to_bytes(a: galois.FieldArray) -> bytes:
+def to_bytes(a: F) -> bytes:
     """Canonical bytes: each element as 4 bytes big-endian, in C order."""
     return a.view(np.ndarray).astype(">u4").tobytes()
 
 
-def from_bytes(data: bytes) -> galois.FieldArray:
+def from_bytes(data: bytes) -> F:
     """Inverse of `to_bytes`, 1-dimensional. ValueError on a length that is no multiple of 4 or an element
     >= p.
     """
@@ -99,13 +103,13 @@ class Ext:
     __slots__ = ("coeffs",)
     __hash__ = None  # type: ignore[assignment]
 
-    def __init__(self, coeffs: galois.FieldArray):
+    def __init__(self, coeffs: F):
         if len(coeffs) != EXTENSION_DEGREE:
             raise ValueError(f"expected 5 coefficient rows, got shape {coeffs.shape}")
         self.coeffs = coeffs
 
     @classmethod
-    def lift(cls, value: Ext | galois.FieldArray | int) -> Ext:
+    def lift(cls, value: Ext | F | int) -> Ext:
         """A base element or an int as a constant of E; an Ext unchanged."""
         if isinstance(value, Ext):
             return value
@@ -120,7 +124,7 @@ class Ext:
         return cls(base([*coefficients, *[0] * (EXTENSION_DEGREE - len(coefficients))]))
 
     @classmethod
-    def from_elements(cls, elements: galois.FieldArray) -> Ext:
+    def from_elements(cls, elements: F) -> Ext:
         """From an F array (..., 5), coefficients last: the order in which bytes hold them."""
         return cls(np.ascontiguousarray(np.moveaxis(elements, -1, 0)).view(F))
 
@@ -148,7 +152,7 @@ class Ext:
     def reshape(self, *shape: int) -> Ext:
         return Ext(self.coeffs.reshape(EXTENSION_DEGREE, *shape).view(F))
 
-    def elements(self) -> galois.FieldArray:
+    def elements(self) -> F:
         """(..., 5) F array, coefficients last; inverse of `from_elements`."""
         return np.ascontiguousarray(np.moveaxis(self.coeffs, 0, -1)).view(F)
 
@@ -241,7 +245,7 @@ class Ext:
         return Ext(np.add.reduce(self.coeffs, axis=-1).view(F))
 
 
-def _padded(coeffs: galois.FieldArray, ndim: int) -> galois.FieldArray:
+def _padded(coeffs: F, ndim: int) -> F:
     """coeffs with axes put in after the first until `ndim` follow it, so that numpy broadcasts the rest."""
     missing = ndim - (coeffs.ndim - 1)
     if missing <= 0:
@@ -249,7 +253,7 @@ def _padded(coeffs: galois.FieldArray, ndim: int) -> galois.FieldArray:
     return coeffs.reshape(EXTENSION_DEGREE, *[1] * missing, *coeffs.shape[1:]).view(F)
 
 
-def _aligned(a: Ext, b: Ext) -> galois.FieldArray:
+def _aligned(a: Ext, b: Ext) -> F:
     return _padded(a.coeffs, b.coeffs.ndim - 1)
 
 

@@ -42,7 +42,7 @@ def _digests(messages: list[bytes]) -> Nodes:
 
 @dataclass(frozen=True)
 class Tree:
-    """levels[0]: the leaves' digests; each level has half the nodes of the one before; the last is the root."""
+    """levels[0]: the leaves' digests; each level has half the nodes of the one before; the last: the root."""
 
     levels: tuple[Nodes, ...]
 

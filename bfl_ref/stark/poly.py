@@ -5,7 +5,6 @@ Codewords are bit-reversed: position i holds the value at x_i = 31 omega^bitrev(
 together are neighbours.
 """
 
-import galois
 import numpy as np
 
 from .field import GENERATOR, Ext, F, P, base, powers, root_of_unity
@@ -26,13 +25,13 @@ def bit_reversal(log_length: int) -> np.ndarray:
     return reversed_
 
 
-def coset(log_length: int, shift: int = GENERATOR) -> galois.FieldArray:
+def coset(log_length: int, shift: int = GENERATOR) -> F:
     """x_i = shift omega^bitrev(i), omega of order 2^log_length: the points of a codeword, in its order."""
     length = 1 << log_length
     return (powers(root_of_unity(length), length) * base(shift))[bit_reversal(log_length)]
 
 
-def ntt(coefficients: galois.FieldArray) -> galois.FieldArray:
+def ntt(coefficients: F) -> F:
     """sum_k c_k omega^(i k): values on <omega>, **bit-reversed**: position i holds the value at
     omega^bitrev(i).
 
@@ -51,7 +50,7 @@ def ntt(coefficients: galois.FieldArray) -> galois.FieldArray:
     return values.reshape(shape).view(F)
 
 
-def intt(values: galois.FieldArray) -> galois.FieldArray:
+def intt(values: F) -> F:
     """Coefficients from values on <omega> in natural order (row i at omega^i), shape (..., 2^k); undoes
     `ntt` up to order.
 
@@ -64,7 +63,7 @@ def intt(values: galois.FieldArray) -> galois.FieldArray:
     return turned * base(pow(length, -1, P))
 
 
-def lde(coefficients: galois.FieldArray, log_length: int, shift: int = GENERATOR) -> galois.FieldArray:
+def lde(coefficients: F, log_length: int, shift: int = GENERATOR) -> F:
     """Low-degree extension: the codeword of each polynomial on the coset shift <omega>, bit-reversed.
 
     coefficients: (columns, D), D <= 2^log_length. Returns (columns, 2^log_length), C-contiguous.
@@ -79,15 +78,15 @@ def lde(coefficients: galois.FieldArray, log_length: int, shift: int = GENERATOR
     return ntt(padded)
 
 
-def interpolate(codeword: galois.FieldArray, shift: int = GENERATOR) -> galois.FieldArray:
+def interpolate(codeword: F, shift: int = GENERATOR) -> F:
     """Coefficients of the polynomials with these codewords, (..., N) both; inverse of `lde`."""
     length = codeword.shape[-1]
     natural = codeword[..., bit_reversal(log2(length))]
     return intt(natural) * powers(pow(shift, -1, P), length)
 
 
-def blind(coefficients: galois.FieldArray, randomness: galois.FieldArray) -> galois.FieldArray:
-    """T + (X^n - 1) r: equal to T on H, random elsewhere. (columns, n) and (columns, h) -> (columns, n + h)."""
+def blind(coefficients: F, randomness: F) -> F:
+    """T + (X^n - 1) r: equal to T on H, random elsewhere. (columns, n), (columns, h) -> (columns, n + h)."""
     columns, n = coefficients.shape
     count = n + randomness.shape[1]
     result = np.zeros((columns, count), dtype=np.uint32).view(F)
@@ -97,7 +96,7 @@ def blind(coefficients: galois.FieldArray, randomness: galois.FieldArray) -> gal
     return result
 
 
-def evaluate(coefficients: galois.FieldArray, z: Ext) -> Ext:
+def evaluate(coefficients: F, z: Ext) -> Ext:
     """f(z) of base polynomials at one point of E: (columns, D) -> Ext (columns,)."""
     z_powers = z.powers(coefficients.shape[-1])
     return Ext(np.stack([np.add.reduce(coefficients * row, axis=-1) for row in z_powers.coeffs]).view(F))
@@ -125,6 +124,6 @@ def divide_linear(coefficients: Ext, z: Ext) -> Ext:
     return above * z.inverse().powers(count + 1)[1:]
 
 
-def vanishing(x: Ext | galois.FieldArray, n: int) -> Ext | galois.FieldArray:
+def vanishing(x: Ext | F, n: int) -> Ext | F:
     """X^n - 1 at the points x: zero exactly on H."""
     return x**n - 1 if isinstance(x, Ext) else x**n - base(1)
