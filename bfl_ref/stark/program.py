@@ -117,7 +117,23 @@ def record(air: Air) -> Program:
         lam=recorder.node("lam"),
     )
     found = constraints(air, frame)
+    for c in found:
+        if not _reads_cells(recorder.ops, c.value.number):
+            raise ValueError(f"constraint {c.name} of {air.name} reads no cell: it says nothing about a trace")
     return _prune(recorder.ops, [Output(c.kind, c.row, c.name, c.value.number) for c in found])
+
+
+def _reads_cells(ops: list[Op], number: int) -> bool:
+    """Whether a committed column stands among what node `number` is made of."""
+    seen, stack = set(), [number]
+    while stack:
+        code, a, b = ops[number := stack.pop()]
+        if code in ("cur", "nxt"):
+            return True
+        if code in ("add", "sub", "mul"):
+            stack += {a, b} - seen
+        seen.add(number)
+    return False
 
 
 def _prune(ops: list[Op], outputs: list[Output]) -> Program:
