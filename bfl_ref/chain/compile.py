@@ -113,7 +113,7 @@ def _resolve(importer: str, found: str) -> str:
     )
 
 
-def _run(request: Mapping[str, Any]) -> dict[str, Any]:
+def _run(request: dict[str, Any]) -> dict[str, Any]:
     try:
         output = solcx.compile_standard(request, solc_binary=compiler(), base_path=CONTRACTS)
     except SolcError as error:

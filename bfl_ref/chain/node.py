@@ -1,0 +1,228 @@
+"""Three kinds of node behind one context manager: an EVM inside the process, a spawned anvil, any JSON-RPC URL.
+
+    with open_chain("embedded", accounts=7, seed=0) as node: ...
+
+Keys stay on this side: every transaction is signed locally (contracts.py). Embedded and anvil nodes fund `accounts` keys
+derived from `seed`: known to everyone, for one machine only. A URL takes its keys from the reader.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import requests
+import rlp
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+from eth_tester import EthereumTester, PyEVMBackend
+from eth_utils import keccak
+from web3 import EthereumTesterProvider, HTTPProvider, Web3
+
+from .compile import CONTRACTS
+
+GAS_LIMIT = 60_000_000  # of a block, embedded and anvil
+FUNDS_WEI = 10**24
+GENESIS_TIME_S = 1_750_000_000  # fixed, so that an exported chain can be imported onto the same genesis block
+KEYS_VARIABLE = "BFL_KEYS"
+ANVIL = CONTRACTS / "node_modules" / "@foundry-rs" / "anvil" / "bin.mjs"
+
+
+class ChainUnreachable(ConnectionError):
+    """No node answers at the address."""
+
+
+class WrongChain(ValueError):
+    """The node belongs to another chain than the caller expects."""
+
+    def __init__(self, expected: int, got: int, where: str):
+        super().__init__(f"expected chain id {expected}, but {where} answers with chain id {got}")
+        self.expected, self.got = expected, got
+
+
+@dataclass(frozen=True)
+class Node:
+    """A running chain. accounts: funded keys; wait_blocks(k): return when k more blocks exist; kind: as opened."""
+
+    kind: str
+    web3: Web3
+    accounts: tuple[LocalAccount, ...]
+    wait_blocks: Callable[[int], None]
+    export: Callable[[], list[bytes]] | None = None  # embedded only: every block as RLP
+
+
+def seeded_accounts(count: int, seed: int) -> tuple[LocalAccount, ...]:
+    """Accounts with private key keccak("bfl_ref account <seed> <i>"). Public by construction: never fund them elsewhere."""
+    return tuple(Account.from_key(keccak(text=f"bfl_ref account {seed} {i}")) for i in range(count))
+
+
+@contextlib.contextmanager
+def open_chain(
+    where: str = "embedded",
+    *,
+    accounts: int = 10,
+    seed: int = 0,
+    chain_id: int | None = None,
+    keys: Sequence[str] | None = None,
+    state: Path | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> Iterator[Node]:
+    """A node that lives as long as the `with` block.
+
+    where: "embedded", "anvil" or an http(s) URL.  chain_id: refuse any other chain (WrongChain).
+    keys: for a URL, private keys in hex; default: the variable BFL_KEYS, comma-separated.
+    state: anvil only; a file from which the chain is loaded if it exists and to which it is saved at the end.
+    Raises ValueError for an unknown kind or a URL without keys, ChainUnreachable if nobody answers.
+    """
+    if where == "embedded":
+        opened = _embedded(seeded_accounts(accounts, seed))
+    elif where == "anvil":
+        opened = _anvil(seeded_accounts(accounts, seed), state)
+    elif where.startswith(("http://", "https://")):
+        opened = _remote(where, keys or [k for k in environment.get(KEYS_VARIABLE, "").split(",") if k])
+    else:
+        raise ValueError(f'expected "embedded", "anvil" or an http(s) URL, got {where!r}')
+    with opened as node:
+        if chain_id is not None and node.web3.eth.chain_id != chain_id:
+            raise WrongChain(chain_id, node.web3.eth.chain_id, where)
+        yield node
+
+
+def import_chain(blocks: Sequence[bytes], accounts: int = 10, seed: int = 0) -> Node:
+    """An embedded chain rebuilt from the blocks that `Node.export` gave: each one is executed again, and refused by
+    py-evm (ValidationError) unless its transactions lead to the state root in its header.
+    """
+    keys = seeded_accounts(accounts, seed)
+    backend = _backend(keys)
+    for raw in blocks:
+        chain = backend.chain
+        block_class = chain.get_vm(chain.get_canonical_head()).get_block_class()
+        chain.import_block(rlp.decode(raw, sedes=block_class))
+    return _tester_node(backend, keys)
+
+
+def keystore_keys(path: Path, password: str) -> list[str]:
+    """The key of an encrypted keystore file (Web3 Secret Storage v3), in hex. ValueError on a wrong password."""
+    return ["0x" + Account.decrypt(json.loads(path.read_text()), password).hex().removeprefix("0x")]
+
+
+@contextlib.contextmanager
+def _embedded(keys: tuple[LocalAccount, ...]) -> Iterator[Node]:
+    yield _tester_node(_backend(keys), keys)
+
+
+def _backend(keys: tuple[LocalAccount, ...]) -> PyEVMBackend:
+    genesis = PyEVMBackend.generate_genesis_params(
+        overrides={"gas_limit": GAS_LIMIT, "timestamp": GENESIS_TIME_S}
+    )
+    funded = {"balance": FUNDS_WEI, "nonce": 0, "code": b"", "storage": {}}
+    state = {bytes.fromhex(key.address[2:]): funded for key in keys}
+    return PyEVMBackend(genesis_parameters=genesis, genesis_state=state)
+
+
+def _tester_node(backend: PyEVMBackend, keys: tuple[LocalAccount, ...]) -> Node:
+    tester = EthereumTester(backend)
+
+    def export() -> list[bytes]:
+        chain = backend.chain
+        head = chain.get_canonical_head().block_number
+        return [rlp.encode(chain.get_canonical_block_by_number(i)) for i in range(1, head + 1)]
+
+    def wait_blocks(count: int) -> None:
+        if count > 0:
+            tester.mine_blocks(count)
+
+    return Node("embedded", Web3(EthereumTesterProvider(tester)), keys, wait_blocks, export)
+
+
+@contextlib.contextmanager
+def _anvil(keys: tuple[LocalAccount, ...], state: Path | None) -> Iterator[Node]:
+    if not ANVIL.exists():
+        raise FileNotFoundError("anvil is not installed: run `make setup`")
+    command = [_anvil_binary(), "--port", "0", "--gas-limit", str(GAS_LIMIT), "--accounts", "1"]
+    command += ["--timestamp", str(GENESIS_TIME_S)]
+    command += ["--state", str(state)] if state is not None else []
+    log = tempfile.TemporaryFile("w+")  # a pipe that nobody reads would stop anvil when it is full
+    process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, preexec_fn=_die_with_parent)
+    try:
+        url = "http://" + _listening_address(process, log)
+        web3 = Web3(HTTPProvider(url))
+
+        def wait_blocks(count: int) -> None:
+            if count > 0:
+                web3.provider.make_request("anvil_mine", [hex(count)])  # type: ignore[arg-type]
+
+        for key in keys:
+            web3.provider.make_request("anvil_setBalance", [key.address, hex(FUNDS_WEI)])  # type: ignore[arg-type]
+        yield Node("anvil", web3, keys, wait_blocks)
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        log.close()
+
+
+def _anvil_binary() -> str:
+    """The native program inside npm's platform package: run directly, without the Node wrapper, it dies with us."""
+    for path in sorted(ANVIL.parents[1].glob("anvil-*/bin/anvil*")):
+        if os.access(path, os.X_OK):
+            return str(path)
+    raise FileNotFoundError(
+        f"npm has no anvil for {sys.platform}: expected {ANVIL.parents[1]}/anvil-*/bin/anvil"
+    )
+
+
+def _die_with_parent() -> None:
+    """In the child, before it starts: ask Linux to end it when this process dies, however that happens."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # 1 is PR_SET_PDEATHSIG
+
+
+def _listening_address(process: subprocess.Popen, log: IO[str], patience_s: float = 30) -> str:
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        log.seek(0)
+        said = log.read()
+        if found := re.search(r"^Listening on (\S+)$", said, re.M):
+            return found[1]
+        if process.poll() is not None:
+            break
+        time.sleep(0.02)
+    raise ChainUnreachable(f"anvil did not come to listen:\n{said[-1000:]}")
+
+
+@contextlib.contextmanager
+def _remote(url: str, keys: Sequence[str]) -> Iterator[Node]:
+    if not keys:
+        raise ValueError(
+            f"{url} needs keys: set {KEYS_VARIABLE} to private keys in hex, comma-separated, or pass keys"
+        )
+    try:
+        accounts = tuple(Account.from_key(key.strip()) for key in keys)
+    except Exception as error:  # eth-keys raises several kinds; none may carry the key into a message
+        raise ValueError("expected private keys of 32 bytes in hex; one of those given is not") from error
+    web3 = Web3(HTTPProvider(url, request_kwargs={"timeout": 30}))
+    try:
+        web3.eth.chain_id  # noqa: B018 - the first question shows whether anyone answers
+    except (requests.exceptions.RequestException, OSError) as error:
+        raise ChainUnreachable(f"no node answers at {url}: is it running, is the address right?") from error
+
+    def wait_blocks(count: int) -> None:
+        target = web3.eth.block_number + count
+        while web3.eth.block_number < target:
+            time.sleep(0.2)
+
+    yield Node(url, web3, accounts, wait_blocks)
