@@ -1,8 +1,8 @@
 """An AIR: which traces are right, as polynomials in the cells of one row and the next that must vanish.
 
-Constraints are written once, over anything with `+ - *`, and evaluated on many things: trace rows (which row broke, by
-name), coset codewords (prover), opened values (verifier), degrees, sympy symbols (the formula a notebook prints), and
-the recorder of program.py (Solidity, compiled kernel).
+Constraints are written once, over anything with `+ - *`, and evaluated on many things: trace rows (which row
+broke, by name), coset codewords (prover), opened values (verifier), degrees, sympy symbols (the formula a
+notebook prints), and the recorder of program.py (Solidity, compiled kernel).
 
 Kinds of constraint, each divided by the polynomial that vanishes on the rows where it must hold:
 
@@ -10,9 +10,10 @@ Kinds of constraint, each divided by the polynomial that vanishes on the rows wh
     everywhere   X^n - 1                     every row; the row after the last is the first
     boundary     X - g^row                   one row
 
-Kinds of column: `main` (the secret trace), `preprocessed` (long and public: committed once, its root is part of the AIR's
-identity), `periodic` (short and fixed), `public` (short, its values are public inputs). The last two repeat with a period
-that divides n and are evaluated by the verifier itself; they are read on the current row only. Lookups: lookup.py.
+Kinds of column: `main` (the secret trace), `preprocessed` (long and public: committed once, its root is part
+of the AIR's identity), `periodic` (short and fixed), `public` (short, its values are public inputs). The last
+two repeat with a period that divides n and are evaluated by the verifier itself; they are read on the current
+row only. Lookups: lookup.py.
 """
 
 import re
@@ -30,18 +31,19 @@ Columns = list[tuple[str, int | None]]  # (name, width); None: a single value, r
 
 
 class Air:
-    """Base of all AIRs. A subclass passes its columns to `__init__` and overrides the generators that it needs.
+    """Base of all AIRs. A subclass passes its columns to `__init__` and overrides the generators it needs.
 
     name          identifies the statement in the transcript
     length        rows n, a power of two, at least 2
-    main          column names in trace order, e.g. "state[16] bit": `cur.state` is a list of 16, `cur.bit` one value
+    main          column names in trace order, e.g. "state[16] bit": `cur.state` is a list, `cur.bit` a value
     preprocessed  name -> integers (n,) or (w, n)
     periodic      name -> integers (period,) or (w, period)
     public        name -> range of the public inputs which the column repeats
     public_inputs how many field elements the verifier is handed
     lookup_degree largest degree that a lookup constraint may have: more means fewer extension columns
 
-    Raises ValueError for a length that is not a power of two, a period that does not divide it, a name used twice.
+    Raises ValueError for a length that is not a power of two, a period that does not divide it, a name used
+    twice.
     """
 
     def __init__(
@@ -111,6 +113,10 @@ class Air:
         periodic = [row for v in self.periodic.values() for row in np.atleast_2d(v)]
         return [*periodic, *(public[span.start : span.stop] for span in self.public.values())]
 
+    def fractions(self, frame: "Frame") -> list[Fraction]:
+        """The lookups' fractions on a frame."""
+        return list(self.lookups(_fields(self, frame, frame.cur, with_short=True), frame.k))
+
     def _refuse_bad_columns(self) -> None:
         names = [n for n, _ in [*self.main_columns, *self.preprocessed_columns, *self.short_columns]]
         if len(set(names)) != len(names):
@@ -134,16 +140,16 @@ class Air:
 
     def _plan_lookups(self) -> list[list[int]]:
         frame = degree_frame(self, committed=1, short=[1] * _count(self.short_columns))
-        cur = _fields(self, frame, frame.cur, with_short=True)
-        return batches(list(self.lookups(cur, frame.k)), self.lookup_degree)
+        return batches(self.fractions(frame), self.lookup_degree)
 
 
 @dataclass(frozen=True)
 class Frame:
     """What constraints are evaluated over: a value for every cell of two neighbouring rows.
 
-    cur, nxt: committed columns (preprocessed, main, auxiliary) on a row and on the next;  short: periodic and public
-    columns on the row;  public: public inputs;  beta, lam: lookup challenges (None without lookups);  k: int -> constant.
+    cur, nxt: committed columns (preprocessed, main, auxiliary) on a row and on the next;  short: periodic and
+    public columns on the row;  public: public inputs;  beta, lam: lookup challenges (None without lookups);
+    k: int -> constant.
     """
 
     cur: Sequence[Any]
@@ -157,7 +163,9 @@ class Frame:
 
 @dataclass(frozen=True)
 class Constraint:
-    """A constraint's value on a frame. kind: "transition", "everywhere" or "boundary"; row: of a boundary, else -1."""
+    """A constraint's value on a frame. kind: "transition", "everywhere" or "boundary"; row: of a boundary,
+    else -1.
+    """
 
     kind: str
     row: int
@@ -174,8 +182,9 @@ def constraints(air: Air, frame: Frame) -> list[Constraint]:
     if air.lookup_batches:
         k_aux = len(air.lookup_batches)
         aux, aux_next = frame.cur[-k_aux:], frame.nxt[-k_aux:]
-        fractions = list(air.lookups(cur, frame.k))
-        sums = lookup_constraints(fractions, air.lookup_batches, aux, aux_next, frame.beta, frame.lam)
+        sums = lookup_constraints(
+            air.fractions(frame), air.lookup_batches, aux, aux_next, frame.beta, frame.lam
+        )
         found += [Constraint("everywhere", -1, *c) for c in sums]
     for name, row, value in air.boundary(cur, frame.public, frame.k):
         if not 0 <= row < air.length:
@@ -260,7 +269,9 @@ def trace_frame(
 
 
 def check_trace(air: Air, trace: F, public: F) -> None:
-    """Raise ValueError that names every broken constraint and its first rows; lookups are checked as multisets."""
+    """Raise ValueError that names every broken constraint and its first rows; lookups are checked as
+    multisets.
+    """
     if trace.shape != (air.widths[1], air.length):
         raise ValueError(f"trace must be {(air.widths[1], air.length)} (columns, rows); got {trace.shape}")
     if public.shape != (air.public_inputs,):
@@ -280,7 +291,7 @@ def check_trace(air: Air, trace: F, public: F) -> None:
         if np.broadcast_to(value, air.length)[row]:
             broken.append(f"boundary {name} on row {row}")
     balance: dict[tuple[int, ...], int] = {}
-    for fraction in air.lookups(cur, frame.k):
+    for fraction in air.fractions(frame):
         cells = [np.broadcast_to(v, air.length).tolist() for v in (fraction.numerator, *fraction.values)]
         for numerator, *values in zip(*cells, strict=True):
             key = tuple(values)

@@ -1,9 +1,10 @@
-"""The composition on a coset: all constraints, each over its vanishing polynomial, under one random challenge.
+"""The composition on a coset: all constraints, each over its vanishing polynomial, under one challenge.
 
     C(x) = sum_j alpha^j c_j(x) / Z_j(x)
 
-It is a polynomial (the quotient) exactly if every constraint holds. It is evaluated on 31 <omega_M>, M = n 2^k points, just
-enough for its degree: in bit-reversed order these are the first M positions of the codewords.
+It is a polynomial (the quotient) exactly if every constraint holds. It is evaluated on 31 <omega_M>, M = n
+2^k points, just enough for its degree: in bit-reversed order these are the first M positions of the
+codewords.
 """
 
 from collections.abc import Sequence
@@ -19,7 +20,9 @@ from .program import Program
 
 @dataclass(frozen=True)
 class Challenges:
-    """Drawn by the verifier: alpha combines constraints; beta and lam are the lookups' (None without lookups)."""
+    """Drawn by the verifier: alpha combines constraints; beta and lam are the lookups' (None without
+    lookups).
+    """
 
     alpha: Ext
     beta: Ext | None
@@ -36,8 +39,8 @@ def composition(
 ) -> Ext:
     """(M,): C on the coset of M = 2^log_size points, bit-reversed.
 
-    program: the AIR recorded; only the compiled twin runs it.  codewords: preprocessed (k_pre, N), main (k_main, N),
-    auxiliary (5 k_aux, N), N >= M.  public: (public_inputs,).
+    program: the AIR recorded; only the compiled twin runs it.  codewords: preprocessed (k_pre, N), main
+    (k_main, N), auxiliary (5 k_aux, N), N >= M.  public: (public_inputs,).
     """
     pre, main, aux = (group[:, : 1 << log_size].view(F) for group in codewords)
     cells: list[F | Ext] = [*pre, *main, *(Ext(aux[i : i + 5].view(F)) for i in range(0, len(aux), 5))]
@@ -62,7 +65,9 @@ def composition(
 
 
 def vanishing_inverse(n: int, kind: str, row: int, log_size: int) -> F:
-    """1 / Z on the coset: (X - g^(n-1)) / (X^n - 1) transition, 1 / (X^n - 1) everywhere, 1 / (X - g^row) boundary."""
+    """1 / Z on the coset: (X - g^(n-1)) / (X^n - 1) transition, 1 / (X^n - 1) everywhere, 1 / (X - g^row)
+    boundary.
+    """
     x = coset(log_size)
     if kind == "boundary":
         return batch_inverse(x - base(pow(root_of_unity(n), row, F.order)))

@@ -1,21 +1,26 @@
 """Lookups by logarithmic derivatives (LogUp, Haboeck, ePrint 2022/1530), summed cyclically.
 
-    sum over all rows and fractions of   numerator / (beta + values[0] + lam values[1] + lam^2 values[2] + ...)   =   0
+    sum over rows and fractions of  numerator / (beta + values[0] + lam values[1] + lam^2 values[2] + ...)  =  0
 
-A column that looks a value up contributes numerator 1, the table minus its multiplicity: for random beta and lam the sum
-is zero only if every looked-up tuple is in the table. Fractions are batched into as few extension columns a_i as the degree
-allows; the last batch goes into the running sum S itself, whose value after the last row is that of the first:
+A column that looks a value up contributes numerator 1, the table minus its multiplicity: for random beta and
+lam the sum is zero only if every looked-up tuple is in the table. Fractions are batched into as few extension
+columns a_i as the degree allows; the last batch goes into the running sum S itself, whose value after the
+last row is that of the first:
 
     a_i prod d = sum num prod(other d)          (S' - S - sum a_i) prod d = sum num prod(other d)
 
-S is fixed up to a constant only, which nothing reads. A numerator must not wrap around the characteristic: multiplicities
-are counts below p.
+S is fixed up to a constant only, which nothing reads. A numerator must not wrap around the characteristic:
+multiplicities are counts below p.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
+
+import numpy as np
+
+from .field import Ext, F
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,9 @@ def lookup_constraints(
     beta: Any,
     lam: Any,
 ) -> Iterator[tuple[str, Any]]:
-    """Yield (name, polynomial) for each batch; all hold on every row, cyclically. aux: the columns a_0, ..., S."""
+    """Yield (name, polynomial) for each batch; all hold on every row, cyclically. aux: the columns a_0, ...,
+    S.
+    """
     for i, group in enumerate(groups):
         below = [denominator(fractions[j], beta, lam) for j in group]
         parts = [
@@ -75,6 +82,30 @@ def lookup_constraints(
             for a in aux[:-1]:
                 own = own - a
         yield f"lookup {'+'.join(fractions[j].name for j in group)}", _product(below, own) - above
+
+
+def auxiliary_trace(
+    fractions: Sequence[Fraction], groups: Sequence[Sequence[int]], beta: Ext, lam: Ext, length: int
+) -> Ext:
+    """(k_aux, n): the columns a_0, ..., S that an honest prover commits to, S starting at zero.
+
+    fractions: of whole base columns.  ZeroDivisionError if a denominator vanishes (probability n / p^5).
+    """
+    sums = []
+    for group in groups:
+        parts = [
+            _column(denominator(fractions[j], beta, lam).inverse() * fractions[j].numerator, length)
+            for j in group
+        ]
+        sums.append(sum(parts[1:], start=parts[0]))
+    total = sum(sums[1:], start=sums[0])
+    running = Ext(np.add.accumulate(total.coeffs, axis=-1).view(F)).roll(1)
+    running.coeffs[:, 0] = 0
+    return Ext.stack([*sums[:-1], running])
+
+
+def _column(value: Ext, length: int) -> Ext:
+    return Ext(np.broadcast_to(value.coeffs.reshape(5, -1), (5, length)).view(F))
 
 
 def denominator(fraction: Fraction, beta: Any, lam: Any) -> Any:

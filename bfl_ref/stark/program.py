@@ -1,7 +1,8 @@
-"""An AIR's constraints recorded as a straight-line program, for whoever cannot run Python: a kernel, a contract.
+"""An AIR's constraints recorded as a straight-line program, for whoever cannot run Python: a kernel, a
+contract.
 
-`record(air)` runs the AIR's own generators on recording nodes. A program is a list of operations; operation i's result is
-node i, and equal operations are recorded once.
+`record(air)` runs the AIR's own generators on recording nodes. A program is a list of operations; operation
+i's result is node i, and equal operations are recorded once.
 
     ("cur", column, 0)  ("nxt", column, 0)   committed columns: preprocessed, main, auxiliary (those in E)
     ("short", column, 0)                     periodic columns, then public columns, on the current row
@@ -22,7 +23,9 @@ Op = tuple[str, int, int]
 
 @dataclass(frozen=True)
 class Output:
-    """Constraint j, the factor of alpha^j: its kind, its row (boundary, else -1), its name, and the node of its value."""
+    """Constraint j, the factor of alpha^j: its kind, its row (boundary, else -1), its name, and the node of
+    its value.
+    """
 
     kind: str
     row: int
@@ -41,7 +44,9 @@ class Program:
         return json.dumps([self.ops, outputs], separators=(",", ":")).encode()
 
     def extension_nodes(self, first_aux: int) -> list[bool]:
-        """Per node, whether its value lies in E when base columns hold base elements; aux columns start at `first_aux`."""
+        """Per node, whether its value lies in E when base columns hold base elements; aux columns start at
+        `first_aux`.
+        """
         in_e: list[bool] = []
         for code, a, b in self.ops:
             if code in ("add", "sub", "mul"):
@@ -104,7 +109,9 @@ class Recorder:
 
 
 def record(air: Air) -> Program:
-    """The program of all constraints of `air`, in the order of the powers of alpha; operations that nothing uses left out."""
+    """The program of all constraints of `air`, in the order of the powers of alpha; operations that nothing
+    uses left out.
+    """
     recorder = Recorder()
     width = sum(air.widths)
     frame = Frame(
@@ -119,7 +126,9 @@ def record(air: Air) -> Program:
     found = constraints(air, frame)
     for c in found:
         if not _reads_cells(recorder.ops, c.value.number):
-            raise ValueError(f"constraint {c.name} of {air.name} reads no cell: it says nothing about a trace")
+            raise ValueError(
+                f"constraint {c.name} of {air.name} reads no cell: it says nothing about a trace"
+            )
     return _prune(recorder.ops, [Output(c.kind, c.row, c.name, c.value.number) for c in found])
 
 

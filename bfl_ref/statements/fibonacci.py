@@ -1,6 +1,6 @@
 """The square-Fibonacci statement of STARK 101, over our field: the smallest complete example.
 
-States:  "I know x such that a_0 = 1, a_1 = x, a_(i+2) = a_(i+1)^2 + a_i^2 leads to a_(last) = the public result."
+States:  "I know x such that a_0 = 1, a_1 = x, a_(i+2) = a_(i+1)^2 + a_i^2 leads to the public a_last."
 Does not state: that x is the only such number, or that anybody had a right to know it.
 """
 
@@ -16,7 +16,7 @@ from ..stark.field import F
 class Fibonacci(Air):
     """Two columns: a_i and a_(i+1). Public inputs: [a_last].
 
-    length: rows n;  last: index of the published element, at most n: STARK 101 publishes a_1022, n = 1024.
+    length: rows n.  last: index of the published element, 1 .. n-1; STARK 101 publishes a_1022 of n = 1024.
     """
 
     def __init__(self, length: int = 1024, last: int = 1022):

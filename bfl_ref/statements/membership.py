@@ -1,8 +1,8 @@
 """A secret record is in a public Merkle tree: Poseidon2 in the narrow layout, cheap to verify on chain.
 
 States:  "I know a record of 16 elements and a path of `depth` siblings that lead to the public root."
-Does not state: which leaf it is (the index is secret), that the record is true, that at least 4 of its elements are salt
-(whoever builds the tree sees to that), that two proofs are about different records.
+Does not state: which leaf it is (the index is secret), that the record is true, that at least 4 of its
+elements are salt (whoever builds the tree sees to that), that two proofs are about different records.
 
 A permutation takes 16 rows; doubling the rows would cost more gas than the ten columns that avoid it:
 
@@ -22,7 +22,6 @@ from ..stark.field import F
 from .poseidon2 import (
     DIGEST,
     EXTERNAL,
-    HALF_FULL,
     INTERNAL,
     WIDTH,
     Constant,
@@ -53,7 +52,9 @@ def _round_constants() -> tuple[np.ndarray, np.ndarray]:
 
 
 class Membership(Air):
-    """Depth 2^m - 1, so that leaf and path are 2^m permutations. Public inputs: the root (8). Degree 8, 26 columns."""
+    """Depth 2^m - 1, so that leaf and path are 2^m permutations. Public inputs: the root (8). Degree 8, 26
+    columns.
+    """
 
     def __init__(self, depth: int = 31):
         if depth < 1 or (depth + 1) & depth:
@@ -111,11 +112,12 @@ class Membership(Air):
             yield f"root {i}", self.length - 1, output[i] + cur.carry[i] - public[i]
 
     def trace(self, record: F, siblings: F, index: int) -> F:
-        """(26, n): record (16,), siblings (depth, 8) from the leaf upwards, index of the leaf, 0 <= index < 2^depth."""
-        if record.shape != (WIDTH,) or siblings.shape != (self.depth, DIGEST):
-            raise ValueError(
-                f"expected record {(WIDTH,)}, siblings {(self.depth, DIGEST)}; got {record.shape}, {siblings.shape}"
-            )
+        """(26, n): record (16,), siblings (depth, 8) from the leaf upwards, index of the leaf, 0 <= index <
+        2^depth.
+        """
+        shapes = (WIDTH,), (self.depth, DIGEST)
+        if (record.shape, siblings.shape) != shapes:
+            raise ValueError(f"record, siblings must be {shapes}; got {record.shape}, {siblings.shape}")
         if not 0 <= index < 2**self.depth:
             raise ValueError(f"index must be 0 .. 2^{self.depth} - 1; got {index}")
         trace = np.zeros((WIDTH + 2 + DIGEST, self.length), np.uint32).view(F)
@@ -132,7 +134,9 @@ class Membership(Air):
         return trace
 
     def step(self, column: F, row: int) -> tuple[F, F]:
-        """State and carry after the cells `column` of row `row` of a permutation; after the last row, 8 digest elements."""
+        """State and carry after the cells `column` of row `row` of a permutation; after the last row, 8
+        digest elements.
+        """
         state, mid, bit, carry = column[:WIDTH], column[WIDTH], column[WIDTH + 1], column[WIDTH + 2 :]
         if row == 0:
             swap = bit * (state[DIGEST:] - state[:DIGEST])

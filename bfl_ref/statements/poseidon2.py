@@ -1,9 +1,9 @@
-"""Poseidon2 over BabyBear (ePrint 2023/323): width 16, S-box x^7, 4 + 13 + 4 rounds; off circuit and as constraints.
+"""Poseidon2 over BabyBear (ePrint 2023/323): width 16, S-box x^7, 4 + 13 + 4 rounds; hash and constraints.
 
 Each layer is written once over anything with `+ - *`. The compression function is Tr_8(P(x) + x): without the
 feed-forward P could be run backwards from any digest, and "I know a preimage" would say nothing.
 
-`Poseidon2Chain` states:  "I know a start state whose n-fold permutation begins with these eight public elements."
+`Poseidon2Chain` states:  "I know a state whose n-fold permutation begins with these eight public elements."
 It does not state much (a permutation can be inverted): it measures throughput, one permutation a row.
 """
 
@@ -40,10 +40,25 @@ _INTERNAL = """
 1518359488 1765533241 945325693 422793067 311365592 1311448267 1629555936 1009879353 190525218 786108885
 557776863 212616710 605745517
 """
-EXTERNAL = [[int(c) for c in _EXTERNAL.split()[i : i + WIDTH]] for i in range(0, 2 * HALF_FULL * WIDTH, WIDTH)]
+EXTERNAL = [
+    [int(c) for c in _EXTERNAL.split()[i : i + WIDTH]] for i in range(0, 2 * HALF_FULL * WIDTH, WIDTH)
+]
 INTERNAL = [int(c) for c in _INTERNAL.split()]
 # The internal matrix is J + diag(V), J all ones; V as fractions a / 2^b.
-_FRACTIONS = [(-2, 0), (1, 0), (2, 0), (1, 1), (3, 0), (4, 0), (-1, 1), (-3, 0), (-4, 0), (1, 8), (1, 2), (1, 3)]
+_FRACTIONS = [
+    (-2, 0),
+    (1, 0),
+    (2, 0),
+    (1, 1),
+    (3, 0),
+    (4, 0),
+    (-1, 1),
+    (-3, 0),
+    (-4, 0),
+    (1, 8),
+    (1, 2),
+    (1, 3),
+]
 _FRACTIONS += [(1, 27), (-1, 8), (-1, 4), (-1, 27)]
 DIAGONAL = [a * pow(2, -b, P) % P for a, b in _FRACTIONS]
 
@@ -97,7 +112,8 @@ def compress(x: F) -> F:
 
 
 class Poseidon2Chain(Air):
-    """Wide layout: a row is one permutation, its cells the input and every S-box layer's result: 16 + 64 + 13 + 64.
+    """Wide layout: a row is one permutation, its cells the input and every S-box layer's result: 16 + 64 + 13
+    + 64.
 
     length: number of permutations n. Public inputs: the first 8 elements of the last output. Degree 7.
     """

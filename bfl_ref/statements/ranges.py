@@ -1,7 +1,8 @@
 """Secret numbers stay within public limits: a range check by lookups.
 
 States:  "I know n numbers, the i-th of which lies between 0 and limit[i mod period], both included."
-Does not state: what the numbers are for or where they come from; nothing ties them to anything outside the proof.
+Does not state: what the numbers are for or where they come from; nothing ties them to anything outside the
+proof.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,7 +16,8 @@ from ..stark.lookup import Fraction
 
 
 class Ranges(Air):
-    """Columns: the value, and how often the table's number of this row is looked up. Public inputs: `period` limits.
+    """Columns: the value, and how often the table's number of this row is looked up. Public inputs: `period`
+    limits.
 
     The table holds 0 .. n-1, so a limit must be below n. Both `value` and `limit - value` are looked up.
     """
@@ -38,10 +40,9 @@ class Ranges(Air):
     def trace(self, values: Any, limits: Any) -> F:
         """(2, n): values (n,) and limits (period,) are integers. ValueError if one is outside."""
         values, limits = np.asarray(values), np.asarray(limits)
-        if values.shape != (self.length,) or limits.shape != (self.public_inputs,):
-            raise ValueError(
-                f"expected {self.length} values, {self.public_inputs} limits; got {values.shape}, {limits.shape}"
-            )
+        shapes = (self.length,), (self.public_inputs,)
+        if (values.shape, limits.shape) != shapes:
+            raise ValueError(f"values, limits must be {shapes}; got {values.shape}, {limits.shape}")
         rest = np.tile(limits, self.length // len(limits)) - values
         if values.min() < 0 or rest.min() < 0 or limits.max() >= self.length:
             raise ValueError(f"values must be 0 .. limit and limits below {self.length}")

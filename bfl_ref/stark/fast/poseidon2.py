@@ -53,7 +53,8 @@ def _chain(start, count, external, internal, diagonal):
 def chain(start: F, count: int, external: list[list[int]], internal: list[int], diagonal: list[int]) -> F:
     """(16, count): the inputs of `count` permutations of which each takes the one before's output.
 
-    start: (16,);  external: (8, 16) and internal: (13,) round constants;  diagonal: V of the internal matrix J + diag(V).
+    start: (16,);  external: (8, 16) and internal: (13,) round constants;  diagonal: V of the internal matrix
+    J + diag(V).
     """
     tables = [np.array(t, np.uint64) for t in (external, internal, diagonal)]
     return _chain(np.ascontiguousarray(start.view(np.ndarray)), count, *tables).view(F)

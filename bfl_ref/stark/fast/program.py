@@ -1,8 +1,9 @@
-"""The composition, compiled: one fixed interpreter runs the recorded program of any AIR over blocks of points.
+"""The composition, compiled: one fixed interpreter runs the program of any AIR over blocks of points.
 
-No AIR needs compiling of its own. Plain twin: ..composition. The program is lowered to base-field instructions (a value of
-E is five base values), public inputs and challenges become immediates, values live in registers of BLOCK points
-that are freed after their last use; the whole register file stays in the second-level cache.
+No AIR needs compiling of its own. Plain twin: ..composition. The program is lowered to base-field
+instructions (a value of E is five base values), public inputs and challenges become immediates, values live
+in registers of BLOCK points that are freed after their last use; the whole register file stays in the second
+level cache.
 """
 
 from dataclasses import dataclass
@@ -31,8 +32,8 @@ ACCUMULATE = 8  # destination: vanishing polynomial, a: register, b: which five 
 
 @dataclass(frozen=True)
 class Bytecode:
-    """instructions (count, 4) int32; immediates and weights (w, 5) in Montgomery form; registers: how many; zerofiers:
-    the (kind, row) of each vanishing polynomial.
+    """instructions (count, 4) int32; immediates and weights (w, 5) in Montgomery form; registers: how many;
+    zerofiers: the (kind, row) of each vanishing polynomial.
     """
 
     instructions: np.ndarray
@@ -43,7 +44,9 @@ class Bytecode:
 
 
 class _Lowering:
-    """Emits instructions on an unlimited number of values. A value is an int >= 0, or an immediate as ("imm", x)."""
+    """Emits instructions on an unlimited number of values. A value is an int >= 0, or an immediate as ("imm",
+    x).
+    """
 
     def __init__(self) -> None:
         self.code: list[tuple[int, int, int, int]] = []
@@ -110,7 +113,7 @@ def lower(air: Air, program: Program, public: F, challenges: Challenges) -> Byte
     codes = {"cur": CUR, "nxt": NXT, "add": ADD, "sub": SUB, "mul": MUL}
     zerofiers = list(dict.fromkeys((o.kind, o.row) for o in program.outputs))
     alpha_powers = challenges.alpha.powers(len(program.outputs))
-    weights = Ext.stack([alpha_powers * Ext.from_ints(*[0] * i, 1) for i in range(5)])  # number 5 j + i: alpha^j X^i
+    weights = Ext.stack([alpha_powers * Ext.from_ints(*[0] * i, 1) for i in range(5)])  # alpha^j X^i
     values: list[list] = []
     ends: dict[int, list[int]] = {}  # node -> constraints that it is the value of
     for j, output in enumerate(program.outputs):
@@ -145,7 +148,9 @@ def lower(air: Air, program: Program, public: F, challenges: Challenges) -> Byte
 
 
 def _allocate(code: list[tuple[int, int, int, int]]) -> tuple[np.ndarray, int]:
-    """Values -> registers, each free again after its value's last use; a result never overwrites its operands."""
+    """Values -> registers, each free again after its value's last use; a result never overwrites its
+    operands.
+    """
     last_use: dict[int, int] = {}
     for at, (op, _, a, b) in enumerate(code):
         for value in _operands(op, a, b):
