@@ -152,11 +152,13 @@ def _anvil(keys: tuple[LocalAccount, ...], state: Path | None) -> Iterator[Node]
     command = [_anvil_binary(), "--port", "0", "--gas-limit", str(GAS_LIMIT), "--accounts", "1"]
     command += ["--timestamp", str(GENESIS_TIME_S)]
     command += ["--state", str(state)] if state is not None else []
-    log = tempfile.TemporaryFile("w+")  # a pipe that nobody reads would stop anvil when it is full
-    process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, preexec_fn=_die_with_parent)
-    try:
-        url = "http://" + _listening_address(process, log)
-        web3 = Web3(HTTPProvider(url))
+    with contextlib.ExitStack() as stack:
+        log = stack.enter_context(
+            tempfile.TemporaryFile("a+")
+        )  # a pipe that nobody reads would stop anvil when full
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, preexec_fn=_die_with_parent)
+        stack.callback(_end, process)
+        web3 = Web3(HTTPProvider("http://" + _listening_address(process, log)))
 
         def wait_blocks(count: int) -> None:
             if count > 0:
@@ -165,14 +167,16 @@ def _anvil(keys: tuple[LocalAccount, ...], state: Path | None) -> Iterator[Node]
         for key in keys:
             web3.provider.make_request("anvil_setBalance", [key.address, hex(FUNDS_WEI)])  # type: ignore[arg-type]
         yield Node("anvil", web3, keys, wait_blocks)
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        log.close()
+
+
+def _end(process: subprocess.Popen) -> None:
+    """Ask for the end (anvil then saves its state), and force it after ten seconds."""
+    process.terminate()
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _anvil_binary() -> str:
