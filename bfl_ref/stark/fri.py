@@ -12,7 +12,7 @@ import numpy as np
 
 from . import merkle
 from .codec import LayerOpening, Proof
-from .field import EXTENSION_DEGREE, GENERATOR, Ext, F, P, base
+from .field import EXTENSION_DEGREE, GENERATOR, Ext, F, P, base, batch_inverse
 from .merkle import Nodes, Tree
 from .params import StarkParams
 from .poly import coset, evaluate_ext, interpolate
@@ -37,7 +37,7 @@ def halve(codeword: Ext, x: F, beta: Ext) -> Ext:
     """
     left, right = codeword[..., 0::2], codeword[..., 1::2]
     half = base(pow(2, -1, P))
-    return (left + right) * half + (left - right) * (half / x) * beta
+    return (left + right) * half + (left - right) * (half * batch_inverse(x)) * beta
 
 
 def fold(values: Ext, x: F, beta: Ext, factor: int) -> Ext:
@@ -49,7 +49,7 @@ def fold(values: Ext, x: F, beta: Ext, factor: int) -> Ext:
     while factor > 1:
         x = x[..., 0::2]
         values = halve(values, x, beta)
-        x, beta, factor = x**2, beta * beta, factor // 2
+        x, beta, factor = x * x, beta * beta, factor // 2
     return values
 
 

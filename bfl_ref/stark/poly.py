@@ -102,6 +102,12 @@ def evaluate(coefficients: F, z: Ext) -> Ext:
     return Ext(np.stack([np.add.reduce(coefficients * row, axis=-1) for row in z_powers.coeffs]).view(F))
 
 
+def combine(coefficients: F, weights: Ext) -> Ext:
+    """sum_i weights_i f_i of base polynomials: (columns, D) and Ext (columns,) -> Ext (D,), in coefficients."""
+    rows = [np.add.reduce(coefficients * row.reshape(-1, 1), axis=0) for row in weights.coeffs]
+    return Ext(np.stack(rows).view(F))
+
+
 def evaluate_ext(coefficients: Ext, points: Ext) -> Ext:
     """f(x) by Horner of one polynomial over E, (D,), at points of E of any shape."""
     result = points * 0

@@ -1,0 +1,124 @@
+"""Twins of poly.lde, poly.interpolate and poly.intt: many columns, parallel over columns."""
+
+import numba
+import numpy as np
+
+from ..field import GENERATOR, F, P, base, powers, root_of_unity
+from ..poly import bit_reversal, log2
+from .montgomery import add, mul, sub, to_montgomery
+
+_SHORT = 8  # below this half-length the inner loop runs over blocks instead of within one
+
+
+def lde(coefficients: F, log_length: int, shift: int = GENERATOR) -> F:
+    """Twin of poly.lde. (columns, D) -> (columns, N), bit-reversed.
+
+    With n the largest power of two <= D, the codeword is N/n stretches of n values, each on a coset s
+    <omega_n>: there X^n = s^n, so that f has n coefficients only, and a transform of n values stays in the
+    cache.
+    """
+    columns, count = coefficients.shape
+    length = 1 << log_length
+    if count > length:
+        raise ValueError(f"expected at most {length} coefficients, got {count}")
+    block = 1 << (count.bit_length() - 1)
+    omega = root_of_unity(length)
+    shifts = [shift * pow(omega, int(e), P) % P for e in bit_reversal(log_length - log2(block))]
+    scales = np.stack([to_montgomery(powers(s, count)) for s in shifts])
+    codewords = np.empty((columns, length), dtype=np.uint32)
+    _extend(np.ascontiguousarray(coefficients.view(np.ndarray)), scales, _twiddles(block), codewords)
+    return codewords.view(F)
+
+
+def interpolate(codeword: F, shift: int = GENERATOR) -> F:
+    """Twin of poly.interpolate. (columns, N) -> (columns, N)."""
+    length = codeword.shape[-1]
+    values = np.array(codeword.view(np.ndarray), ndmin=2)
+    scale = powers(pow(shift, -1, P), length) * base(pow(length, -1, P))
+    _invert(values, to_montgomery(scale), _twiddles(length, inverse=True))
+    return values.reshape(codeword.shape).view(F)
+
+
+def intt(values: F) -> F:
+    """Twin of poly.intt: values in natural order."""
+    return interpolate(values[..., bit_reversal(log2(values.shape[-1]))], shift=1)
+
+
+def _twiddles(length: int, inverse: bool = False) -> np.ndarray:
+    """Entry half + j: omega_(2 half)^j (or its inverse) in Montgomery form, for every half = 1, 2, ...,
+    length/2.
+    """
+    table = np.zeros(max(length, 2), dtype=np.uint32).view(F)
+    half = 1
+    while half < length:
+        omega = root_of_unity(2 * half)
+        table[half : 2 * half] = powers(pow(omega, -1, P) if inverse else omega, half)
+        half *= 2
+    return to_montgomery(table)
+
+
+@numba.njit(cache=True, parallel=True)
+def _extend(coefficients, scales, twiddles, codewords):
+    """Each stretch t of each codeword: f(s_t X) modulo X^n - s_t^n, then a transform by decimation in
+    frequency.
+    """
+    columns, count = coefficients.shape
+    stretches = scales.shape[0]
+    n = codewords.shape[1] // stretches
+    for c in numba.prange(columns):
+        row = coefficients[c]
+        for t in range(stretches):
+            v = codewords[c, t * n : (t + 1) * n]
+            scale = scales[t]
+            for i in range(n):
+                v[i] = mul(np.uint64(row[i]), np.uint64(scale[i]))
+            for i in range(n, count):
+                v[i - n] = add(np.uint64(v[i - n]), mul(np.uint64(row[i]), np.uint64(scale[i])))
+            half = n >> 1
+            while half >= _SHORT:
+                for start in range(0, n, 2 * half):
+                    for j in range(half):
+                        a = np.uint64(v[start + j])
+                        b = np.uint64(v[start + half + j])
+                        v[start + j] = add(a, b)
+                        v[start + half + j] = mul(sub(a, b), np.uint64(twiddles[half + j]))
+                half >>= 1
+            while half > 0:
+                for j in range(half):
+                    w = np.uint64(twiddles[half + j])
+                    for block in range(n // (2 * half)):
+                        i = block * 2 * half + j
+                        a = np.uint64(v[i])
+                        b = np.uint64(v[i + half])
+                        v[i] = add(a, b)
+                        v[i + half] = mul(sub(a, b), w)
+                half >>= 1
+
+
+@numba.njit(cache=True, parallel=True)
+def _invert(values, scale, twiddles):
+    """Undo the transform in place (decimation in time, bit-reversed to natural), then multiply by scale."""
+    columns, n = values.shape
+    for c in numba.prange(columns):
+        v = values[c]
+        half = 1
+        while half < min(_SHORT, n):
+            for j in range(half):
+                w = np.uint64(twiddles[half + j])
+                for block in range(n // (2 * half)):
+                    i = block * 2 * half + j
+                    a = np.uint64(v[i])
+                    b = mul(np.uint64(v[i + half]), w)
+                    v[i] = add(a, b)
+                    v[i + half] = sub(a, b)
+            half <<= 1
+        while half < n:
+            for start in range(0, n, 2 * half):
+                for j in range(half):
+                    a = np.uint64(v[start + j])
+                    b = mul(np.uint64(v[start + half + j]), np.uint64(twiddles[half + j]))
+                    v[start + j] = add(a, b)
+                    v[start + half + j] = sub(a, b)
+            half <<= 1
+        for i in range(n):
+            v[i] = mul(np.uint64(v[i]), np.uint64(scale[i]))
