@@ -7,7 +7,7 @@ from ..field import GENERATOR, F, P, base, powers, root_of_unity
 from ..poly import bit_reversal, log2
 from .montgomery import add, mul, sub, to_montgomery
 
-_SHORT = 8  # below this half-length the inner loop runs over blocks instead of within one
+_SHORT = 8  # below this half-length the inner loop runs over blocks instead of within one; slices vectorise
 
 
 def lde(coefficients: F, log_length: int, shift: int = GENERATOR) -> F:
@@ -72,26 +72,27 @@ def _extend(coefficients, scales, twiddles, codewords):
             scale = scales[t]
             for i in range(n):
                 v[i] = mul(np.uint64(row[i]), np.uint64(scale[i]))
-            for i in range(n, count):
-                v[i - n] = add(np.uint64(v[i - n]), mul(np.uint64(row[i]), np.uint64(scale[i])))
+            for first in range(n, count, n):
+                more, scale = row[first:], scales[t, first:]
+                for i in range(min(n, count - first)):
+                    v[i] = add(np.uint64(v[i]), mul(np.uint64(more[i]), np.uint64(scale[i])))
             half = n >> 1
             while half >= _SHORT:
+                w = twiddles[half : 2 * half]
                 for start in range(0, n, 2 * half):
+                    left, right = v[start : start + half], v[start + half : start + 2 * half]
                     for j in range(half):
-                        a = np.uint64(v[start + j])
-                        b = np.uint64(v[start + half + j])
-                        v[start + j] = add(a, b)
-                        v[start + half + j] = mul(sub(a, b), np.uint64(twiddles[half + j]))
+                        a, b = np.uint64(left[j]), np.uint64(right[j])
+                        left[j] = add(a, b)
+                        right[j] = mul(sub(a, b), np.uint64(w[j]))
                 half >>= 1
             while half > 0:
                 for j in range(half):
-                    w = np.uint64(twiddles[half + j])
-                    for block in range(n // (2 * half)):
-                        i = block * 2 * half + j
-                        a = np.uint64(v[i])
-                        b = np.uint64(v[i + half])
+                    factor = np.uint64(twiddles[half + j])
+                    for i in range(j, n, 2 * half):
+                        a, b = np.uint64(v[i]), np.uint64(v[i + half])
                         v[i] = add(a, b)
-                        v[i + half] = mul(sub(a, b), w)
+                        v[i + half] = mul(sub(a, b), factor)
                 half >>= 1
 
 
@@ -104,21 +105,20 @@ def _invert(values, scale, twiddles):
         half = 1
         while half < min(_SHORT, n):
             for j in range(half):
-                w = np.uint64(twiddles[half + j])
-                for block in range(n // (2 * half)):
-                    i = block * 2 * half + j
-                    a = np.uint64(v[i])
-                    b = mul(np.uint64(v[i + half]), w)
+                factor = np.uint64(twiddles[half + j])
+                for i in range(j, n, 2 * half):
+                    a, b = np.uint64(v[i]), mul(np.uint64(v[i + half]), factor)
                     v[i] = add(a, b)
                     v[i + half] = sub(a, b)
             half <<= 1
         while half < n:
+            w = twiddles[half : 2 * half]
             for start in range(0, n, 2 * half):
+                left, right = v[start : start + half], v[start + half : start + 2 * half]
                 for j in range(half):
-                    a = np.uint64(v[start + j])
-                    b = mul(np.uint64(v[start + half + j]), np.uint64(twiddles[half + j]))
-                    v[start + j] = add(a, b)
-                    v[start + half + j] = sub(a, b)
+                    a, b = np.uint64(left[j]), mul(np.uint64(right[j]), np.uint64(w[j]))
+                    left[j] = add(a, b)
+                    right[j] = sub(a, b)
             half <<= 1
         for i in range(n):
             v[i] = mul(np.uint64(v[i]), np.uint64(scale[i]))
