@@ -71,7 +71,8 @@ def vanishing_inverse(n: int, kind: str, row: int, log_size: int) -> F:
     x = coset(log_size)
     if kind == "boundary":
         return batch_inverse(x - base(pow(root_of_unity(n), row, F.order)))
-    over = batch_inverse(x[::n] ** n - base(1))  # x^n takes one value on each run of n positions
+    x_n = coset(log_size - log2(n), pow(GENERATOR, n, F.order))  # one value on each run of n positions
+    over = batch_inverse(x_n - base(1))
     whole = np.repeat(over, n).view(F)
     return whole if kind == "everywhere" else whole * (x - base(pow(root_of_unity(n), n - 1, F.order)))
 

@@ -134,7 +134,8 @@ def record(air: Air) -> Program:
 
 def _reads_cells(ops: list[Op], number: int) -> bool:
     """Whether a committed column stands among what node `number` is made of."""
-    seen, stack = set(), [number]
+    seen: set[int] = set()
+    stack = [number]
     while stack:
         code, a, b = ops[number := stack.pop()]
         if code in ("cur", "nxt"):

@@ -50,7 +50,9 @@ def prove(
     progress("1 main trace")
     main = commit_secret(kernels.intt(trace), params, rng, kernels)
     transcript.absorb(TAG_MAIN, main.tree.root)
-    committed = {"preprocessed": setup.preprocessed, "main": main}
+    committed: dict[str, Columns] = {"main": main}
+    if setup.preprocessed is not None:
+        committed["preprocessed"] = setup.preprocessed
 
     progress("2 lookups")
     beta = lam = None
@@ -63,8 +65,8 @@ def prove(
 
     progress("3 composition")
     challenges = Challenges(transcript.draw_element(), beta, lam)
-    groups = [committed.get(name) for name in ("preprocessed", "main", "aux")]
-    codewords = tuple(none if group is None else group.codeword for group in groups)
+    names = ("preprocessed", "main", "aux")
+    codewords = tuple(committed[name].codeword if name in committed else none for name in names)
     values = kernels.composition(air, setup.program, codewords, setup.log_quotient, public, challenges)
     quotient = Ext(kernels.interpolate(values.coeffs))
     if quotient.coeffs[:, quotient_degree(air, params.blinding) + 1 :].any():
@@ -79,7 +81,7 @@ def prove(
     progress("4 out of domain")
     z = transcript.draw_element()
     g_z = z * root_of_unity(air.length)
-    read_twice = _stack([group for group in groups if group is not None], params)
+    read_twice = _stack([committed[name] for name in names if name in committed], params)
     opened = Ext.concatenate([kernels.evaluate(read_twice, x) for x in (z, g_z)])
     opened = Ext.concatenate([opened, kernels.evaluate(chunks, z)])
     transcript.absorb(TAG_OPENED, opened.to_bytes())
@@ -135,7 +137,7 @@ def masked_chunks(quotient: Ext, chunks: int, params: StarkParams, rng: Rng) -> 
     masked[:, :, :n] = parts
     masked[:, :, n:] = masks[1:]
     masked[:, :, :h] -= masks[:-1]
-    return masked.reshape(chunks * EXTENSION_DEGREE, n + h)
+    return masked.reshape(chunks * EXTENSION_DEGREE, n + h).view(F)
 
 
 def base_columns(columns: Ext) -> F:

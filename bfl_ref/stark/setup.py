@@ -7,6 +7,7 @@ transcript.
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from eth_utils import keccak
@@ -124,7 +125,7 @@ def setup(air: Air, params: StarkParams, kernels: Kernels = FAST) -> Setup:
     return Setup(air, params, program, chunks, _air_id(air, program, chunks, root), preprocessed)
 
 
-def params_for(air: Air, *, log_blowup: int = 3, target_bits: float = 100, **choices) -> StarkParams:
+def params_for(air: Air, *, log_blowup: int = 3, target_bits: float = 100, **choices: Any) -> StarkParams:
     """The fewest queries that prove `target_bits` for this AIR; choices: grinding_bits, folds (params.py)."""
     return StarkParams.for_trace(
         air.length,
@@ -148,7 +149,7 @@ def _columns(air: Air) -> int:
     return k_pre + k_main + 5 * k_aux
 
 
-def _sizes(air: Air) -> dict[str, int]:
+def _sizes(air: Air) -> dict[str, Any]:
     frame = degree_frame(air, 1, [1] * len(air.short_values(F.Zeros(air.public_inputs))))
     fractions = [len(f.values) for f in air.fractions(frame)]
     count = len(constraints(air, frame))

@@ -137,11 +137,11 @@ class Membership(Air):
         """State and carry after the cells `column` of row `row` of a permutation; after the last row, 8
         digest elements.
         """
-        state, mid, bit, carry = column[:WIDTH], column[WIDTH], column[WIDTH + 1], column[WIDTH + 2 :]
+        state, mid, bit, carry = column[:WIDTH], column[WIDTH], column[WIDTH + 1], column[WIDTH + 2 :].view(F)
         if row == 0:
             swap = bit * (state[DIGEST:] - state[:DIGEST])
             state = np.concatenate([state[:DIGEST] + swap, state[DIGEST:] - swap]).view(F)
-            return _stack(external_linear(list(state))), state[:DIGEST]
+            return _stack(external_linear(list(state))), state[:DIGEST].view(F)
         if row in _FULL:
             boxed = sbox(state + self.periodic["constant"][:, row])
             boxed[0] = mid
