@@ -1,0 +1,82 @@
+"""Small statements with toy parameters (a few bits of security) for the proof system's tests."""
+
+import os
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+
+from bfl_ref.stark.air import Air, quotient_degree
+from bfl_ref.stark.composition import composition
+from bfl_ref.stark.field import Ext, F, base
+from bfl_ref.stark.kernels import FAST, Kernels
+from bfl_ref.stark.params import StarkParams, least_blinding
+from bfl_ref.stark.poly import interpolate, lde
+from bfl_ref.stark.setup import Domain, Setup, setup
+from bfl_ref.statements.fibonacci import Fibonacci
+from bfl_ref.statements.membership import Membership
+from bfl_ref.statements.poseidon2 import Poseidon2Chain
+from bfl_ref.statements.ranges import Ranges
+
+FULL = os.environ.get("BFL_FULL") == "1"
+DOMAIN = Domain(
+    31337, "0x00000000000000000000000000000000000000c0", 7, "0x00000000000000000000000000000000000000ee"
+)
+NAMES = ("fibonacci", "ranges", "poseidon2", "membership")
+
+
+@dataclass(frozen=True)
+class Case:
+    setup: Setup
+    trace: F
+    public: F
+
+
+def rng(seed: int):
+    """Reproducible stand-in for the operating system's randomness."""
+    return np.random.default_rng(seed).bytes
+
+
+def elements(seed: int, *shape: int) -> F:
+    return base(np.random.default_rng(seed).integers(0, F.order, shape, dtype=np.uint32))
+
+
+def toy(
+    air: Air, log_blowup: int, queries: int = 4, grinding: int = 4, folds: tuple[int, ...] = (4, 4)
+) -> Setup:
+    step = int(np.prod(folds))
+    blinding = -(-(air.length + least_blinding(queries)) // step) * step - air.length
+    return setup(air, StarkParams(air.length, log_blowup, queries, grinding, blinding, folds))
+
+
+@cache
+def case(name: str) -> Case:
+    """A right trace of each statement."""
+    air: Air
+    if name == "fibonacci":
+        air = Fibonacci(32, last=30)
+        trace, log_blowup = air.trace(3141592), 2
+    elif name == "ranges":
+        air = Ranges(32, period=4)
+        limits = [3, 31, 7, 0]
+        trace, log_blowup = air.trace(np.arange(32) % (np.tile(limits, 8) + 1), limits), 3
+        return Case(toy(air, log_blowup), trace, base(limits))
+    elif name == "poseidon2":
+        air = Poseidon2Chain(16)
+        trace, log_blowup = air.trace(elements(1, 16)), 5
+    else:
+        air = Membership(depth=3)
+        trace, log_blowup = air.trace(elements(2, 16), elements(3, 3, 8), index=5), 4
+    return Case(toy(air, log_blowup), trace, air.public_inputs_of(trace))
+
+
+def pretending(right: Setup) -> Kernels:
+    """Kernels of a cheat who cuts the quotient of a false trace down to the degree of a right one."""
+
+    def cut(air, program, codewords, log_size, public, challenges):
+        values = composition(air, program, codewords, log_size, public, challenges)
+        coefficients = interpolate(values.coeffs)
+        coefficients[:, quotient_degree(air, right.params.blinding) + 1 :] = 0
+        return Ext(lde(coefficients, log_size))
+
+    return replace(FAST, composition=cut)
