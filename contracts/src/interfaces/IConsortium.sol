@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol";
+
+/// @dev Roles of a member: a bit mask. Who holds AUDITOR alone reads, and does not vote.
+uint8 constant HOSPITAL = 1;
+uint8 constant AGGREGATOR = 2;
+uint8 constant VALIDATOR = 4;
+uint8 constant AUDITOR = 8;
+uint8 constant VOTING_ROLES = HOSPITAL | AGGREGATOR | VALIDATOR;
+
+/// @dev Power of a contract: it belongs to the system (may hold and move tokens, may be the target of a vote).
+bytes32 constant SYSTEM_ROLE = keccak256("SYSTEM_ROLE");
+
+/// @notice A member's record, one storage slot.
+/// @param roles Bit mask; zero: not a member.
+/// @param position 1 + index in `members()`.
+/// @param version `version()` of the consortium when this record was last written.
+struct Member {
+    uint8 roles;
+    uint16 position;
+    uint48 version;
+}
+
+/// @notice A call that the consortium makes once its members want it.
+/// @param target The consortium or a contract of the system.
+/// @param deadline Last block in which it can be voted on and executed.
+/// @param executed Whether the call was made.
+/// @param data Calldata.
+struct Proposal {
+    address target;
+    uint48 deadline;
+    bool executed;
+    bytes data;
+}
+
+/// @notice A power given to a contract at sealing.
+struct Power {
+    bytes32 role;
+    address holder;
+}
+
+/// @title Membership and government of a permissioned consortium.
+/// @notice Everything that can change after deployment changes by a call of the consortium, and the consortium calls only what
+/// a strict majority of its current voting members voted for. Powers of contracts (OpenZeppelin's roles) are granted once
+/// by `seal`, afterwards by `grantRole` and `revokeRole` through a vote; keys never hold a power.
+/// @dev Deployment, in this order: Consortium(members, roles, period), UtilityToken(consortium, holders, amounts),
+/// StakeVault(consortium, token, delay), ModelRegistry(consortium, genesis model), RoundManager(consortium, vault, registry,
+/// parameters), and at last, by the deployer of the Consortium, `seal` with SYSTEM_ROLE for token, vault, registry and
+/// round manager, FREEZER_ROLE and MODEL_WRITER_ROLE for the round manager. Powers that a later contract brings are
+/// granted to it by vote.
+interface IConsortium is IAccessControl {
+    /// @notice A member was admitted, at genesis or by vote.
+    event MemberAdmitted(address indexed member, uint8 roles, uint48 version);
+    /// @notice A member was removed; what it holds of tokens and stake stays where it is, frozen.
+    event MemberRemoved(address indexed member, uint8 roles, uint48 version);
+    /// @notice A member's roles were replaced.
+    event RolesChanged(address indexed member, uint8 previousRoles, uint8 roles, uint48 version);
+    /// @notice The contracts of the system were wired; the deployer has no power from here on.
+    event ConsortiumSealed(address indexed deployer);
+    /// @notice The voting period of coming proposals was set.
+    event VotingPeriodSet(uint32 blocks_);
+    /// @notice A call was proposed; its proposer's vote is cast with it.
+    event CallProposed(
+        uint256 indexed proposalId, address indexed proposer, address indexed target, bytes data, uint48 deadline
+    );
+    /// @notice A member voted for a proposal.
+    event VoteCast(uint256 indexed proposalId, address indexed member);
+    /// @notice The consortium made the proposed call.
+    event ProposalExecuted(uint256 indexed proposalId, address indexed executor);
+
+    error NotMember(address account);
+    error AlreadyMember(address account);
+    /// @notice No role at all, or a bit that no role has.
+    error InvalidRoles(address account, uint8 roles);
+    error TooManyMembers(uint256 limit);
+    /// @notice The change would leave fewer validators than `required`.
+    error TooFewValidators(uint256 remaining, uint256 required);
+    /// @notice Lists that belong together differ in length.
+    error LengthMismatch(uint256 first, uint256 second);
+    /// @notice The account is an auditor only, or no member.
+    error NoVote(address account);
+    /// @notice Only the consortium itself, executing a proposal, may call this.
+    error NotTheVote(address caller);
+    error NotDeployer(address caller, address deployer);
+    error AlreadySealed();
+    error NotSealed();
+    /// @notice A power was to go to an account without code.
+    error NotAContract(address account);
+    /// @notice The power over powers is the vote's, and stays there.
+    error AdminIsTheVote();
+    error InvalidVotingPeriod(uint32 got, uint32 lowest, uint32 highest);
+    error NotASystemContract(address target);
+    error UnknownProposal(uint256 proposalId);
+    error ProposalExpired(uint256 proposalId, uint48 deadline);
+    error AlreadyExecuted(uint256 proposalId);
+    error AlreadyVoted(uint256 proposalId, address member);
+    /// @notice Not more than half of the current voting members want the call.
+    error NoMajority(uint256 proposalId, uint256 votes, uint256 voters);
+
+    /// @notice Wires the system: grants `powers`. Once, by the deployer; no vote can be held before.
+    function seal(Power[] calldata powers) external;
+
+    /// @notice By vote: admits a member with `roles`.
+    function admit(address account, uint8 roles) external;
+
+    /// @notice By vote: removes a member. At least MIN_VALIDATORS validators must remain.
+    function remove(address account) external;
+
+    /// @notice By vote: replaces a member's roles. At least MIN_VALIDATORS validators must remain.
+    function changeRoles(address account, uint8 roles) external;
+
+    /// @notice By vote: the blocks that coming proposals stay open for.
+    function setVotingPeriod(uint32 blocks_) external;
+
+    /// @notice Proposes that the consortium call `target` with `data`, and votes for it. Voting members only.
+    function propose(address target, bytes calldata data) external returns (uint256 proposalId);
+
+    /// @notice Votes for a proposal; who is against stays silent. A vote is void once its member's record changes (removal or
+    /// other roles), and can then be cast anew by who may vote.
+    function vote(uint256 proposalId) external;
+
+    /// @notice Makes the proposed call if more than half of the current voting members want it. Reverts as the call does;
+    /// the proposal then stays open. Voting members only.
+    function execute(uint256 proposalId) external;
+
+    /// @notice Addresses of all members, in no particular order.
+    function members() external view returns (address[] memory);
+
+    /// @notice The record of an account, zeros if it is no member.
+    function recordOf(address account) external view returns (Member memory);
+
+    /// @notice The roles of an account, zero if it is no member.
+    function rolesOf(address account) external view returns (uint8);
+
+    /// @notice Whether the account may hold and move tokens: a member, or a contract of the system.
+    function isParticipant(address account) external view returns (bool);
+
+    /// @notice Counts the changes of membership; a record with a version above a noted one changed since.
+    function version() external view returns (uint48);
+
+    /// @notice How many members vote.
+    function voters() external view returns (uint256);
+
+    /// @notice How many members hold the validator's role.
+    function validators() external view returns (uint256);
+
+    /// @notice Whether `seal` was called.
+    function isSealed() external view returns (bool);
+
+    /// @notice Blocks that a new proposal stays open for.
+    function votingPeriod() external view returns (uint32);
+
+    /// @notice A proposal by its number; reverts with UnknownProposal.
+    function proposal(uint256 proposalId) external view returns (Proposal memory);
+
+    /// @notice Number of proposals; the next one's number.
+    function proposals() external view returns (uint256);
+
+    /// @notice Votes for a proposal that count at this moment.
+    function votesFor(uint256 proposalId) external view returns (uint256);
+}

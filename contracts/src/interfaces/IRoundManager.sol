@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Content} from "./Content.sol";
+import {IGoverned} from "./IGoverned.sol";
+import {IModelRegistry} from "./IModelRegistry.sol";
+import {AbortReason, IPhases, Phase} from "./IPhases.sol";
+import {IStakeVault} from "./IStakeVault.sol";
+
+/// @notice What the members set by vote; a round keeps those that it was opened with.
+/// @param minStake Active stake that a hospital needs to be selected, in the token's smallest unit.
+/// @param minHospitals Hospitals that a round needs, at selection and again after the commitments.
+struct RoundParameters {
+    uint96 minStake;
+    uint16 minHospitals;
+}
+
+/// @notice A round, as frozen at its opening and as counted since.
+/// @param parameters Those in force at the opening.
+/// @param membersVersion `IConsortium.version()` at the opening: who was admitted or changed later is not part of it.
+/// @param modelVersion Version of the model in force, the one that is trained on.
+/// @param aggregators Aggregators at the opening.
+/// @param validators Validators at the opening; two thirds of them decide.
+/// @param selected Hospitals selected.
+/// @param committed Commitments received: the survivors.
+/// @param submitted Aggregators that submitted a candidate.
+/// @param voted Validators that voted.
+/// @param leading Votes of the candidate that has most.
+/// @param task Digest of the hyper-parameters, CID of the task's description.
+struct Round {
+    RoundParameters parameters;
+    uint48 membersVersion;
+    uint32 modelVersion;
+    uint16 aggregators;
+    uint16 validators;
+    uint16 selected;
+    uint16 committed;
+    uint16 submitted;
+    uint16 voted;
+    uint16 leading;
+    Content task;
+}
+
+/// @notice What a member did in a round, two storage slots and a digest.
+/// @param commitment keccak256(abi.encode(chain id, this contract, round, hospital, update digest)); zero: none.
+/// @param cid SHA-256 digest inside the CID of its update.
+/// @param codec Multicodec of that CID.
+/// @param rows Its row count n_i.
+/// @param selected Whether it was selected to train.
+/// @param submitted Whether it submitted a candidate, as an aggregator.
+/// @param voted Whether it voted, as a validator.
+struct Participation {
+    bytes32 commitment;
+    bytes32 cid;
+    uint8 codec;
+    uint32 rows;
+    bool selected;
+    bool submitted;
+    bool voted;
+}
+
+/// @title Federated rounds: who takes part, what was committed, which model follows.
+/// @notice What each phase does, and when it may be left:
+/// Select - nothing is awaited; leaving it selects every hospital with the minimum stake and freezes those stakes.
+/// Train - nothing on chain; left at its deadline.
+/// Commit - every selected hospital commits once; left when all have, or at the deadline without the missing ones.
+/// Draw, Prove, Share - nothing is awaited.
+/// Aggregate - aggregators submit candidates; left when all have, or at the deadline with one at least.
+/// Finalise - validators vote; left when two thirds of the round's validators chose one candidate (it is then in force),
+/// aborted when that has become impossible or at the deadline.
+/// Settle - nothing is awaited.
+/// Every member that is named below must have been a member, in its present roles, when the round was opened.
+interface IRoundManager is IPhases, IGoverned {
+    event RoundOpened(
+        uint256 indexed roundId,
+        address indexed opener,
+        uint256 indexed modelVersion,
+        Content model,
+        Content task,
+        RoundParameters parameters,
+        uint24[9] durations,
+        uint48 membersVersion
+    );
+    /// @notice The hospital trains in this round; its stake is frozen until the round ends.
+    event HospitalSelected(uint256 indexed roundId, address indexed hospital, uint96 stake);
+    event UpdateCommitted(
+        uint256 indexed roundId,
+        address indexed hospital,
+        bytes32 indexed digest,
+        bytes32 cid,
+        uint8 codec,
+        uint32 rows,
+        bytes32 commitment
+    );
+    /// @notice A selected hospital did not commit in time; the round goes on without it.
+    event HospitalDropped(uint256 indexed roundId, address indexed hospital);
+    event CandidateSubmitted(
+        uint256 indexed roundId, address indexed aggregator, bytes32 indexed digest, bytes32 cid, uint8 codec
+    );
+    event ModelVoted(uint256 indexed roundId, address indexed validator, bytes32 indexed digest, uint16 votes);
+    event ParametersSet(RoundParameters parameters);
+
+    /// @notice The member is not part of the round: admitted, or given other roles, since its opening.
+    error NotInRound(uint256 roundId, address member);
+    error NotSelected(uint256 roundId, address hospital);
+    /// @notice Not selected, and its active stake is too small to be.
+    error InsufficientStake(address member, uint256 has, uint256 needs);
+    error AlreadyCommitted(uint256 roundId, address hospital);
+    /// @notice This update was committed before, by whomever and in whichever round.
+    error ReplayedSubmission(bytes32 digest, uint256 firstRoundId, address firstHospital);
+    error NoRows(address hospital);
+    error AlreadySubmitted(uint256 roundId, address aggregator);
+    /// @notice No aggregator submitted this model (CID and digest together).
+    error UnknownCandidate(uint256 roundId, bytes32 cid, bytes32 digest);
+    error AlreadyVoted(uint256 roundId, address validator);
+
+    /// @notice Opens a round on the model in force. Validators only, when no round is open.
+    /// @param task Digest of the hyper-parameters, CID of the task's description.
+    /// @param durations Blocks of each phase, Select first, each 1 .. MAX_PHASE_BLOCKS.
+    function open(Content calldata task, uint24[9] calldata durations) external returns (uint256 roundId);
+
+    /// @notice Commits the caller's update. Selected hospitals only, once, in phase Commit.
+    /// @dev An update is salted before its digest is taken, so equal digests mean a copy; who finds its digest taken by a copier
+    /// that was quicker salts anew and commits again.
+    /// @param rows Training rows n_i behind the update, the weight of its aggregation.
+    function commitUpdate(uint256 roundId, Content calldata update, uint32 rows) external;
+
+    /// @notice Submits a candidate for the new model. Aggregators only, once each, in phase Aggregate.
+    function submitCandidate(uint256 roundId, Content calldata model) external;
+
+    /// @notice Votes for a candidate that the caller recomputed. Validators only, once each, in phase Finalise. The vote that
+    /// completes two thirds puts the model in force.
+    function voteModel(uint256 roundId, Content calldata model) external;
+
+    /// @notice By vote: the parameters of coming rounds.
+    function setParameters(RoundParameters calldata parameters_) external;
+
+    /// @notice The parameters of coming rounds.
+    function parameters() external view returns (RoundParameters memory);
+
+    /// @notice A round's record.
+    function roundOf(uint256 roundId) external view returns (Round memory);
+
+    /// @notice The hospitals selected in a round, in order of selection.
+    function hospitalsOf(uint256 roundId) external view returns (address[] memory);
+
+    /// @notice What a member did in a round.
+    function participationOf(uint256 roundId, address member) external view returns (Participation memory);
+
+    /// @notice Votes for a model, and whether it is a candidate.
+    function candidateOf(uint256 roundId, Content calldata model) external view returns (bool submitted, uint16 votes);
+
+    /// @notice Votes that put a model in force: two thirds of the round's validators, rounded up.
+    function quorumOf(uint256 roundId) external view returns (uint256);
+
+    /// @notice keccak256(abi.encode(chain id, this contract, round, hospital, update digest)).
+    function commitmentOf(uint256 roundId, address hospital, bytes32 digest) external view returns (bytes32);
+
+    /// @notice Where stakes are kept.
+    function vault() external view returns (IStakeVault);
+
+    /// @notice Where models are registered.
+    function registry() external view returns (IModelRegistry);
+}
