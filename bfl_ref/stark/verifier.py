@@ -85,9 +85,8 @@ def composition_at(
 
     def cells(at: int) -> list[Ext]:
         """Committed columns; five base values make one value of a lookup column."""
-        plain = [opened[at + i] for i in range(k_pre + k_main)]
-        aux = range(at + k_pre + k_main, at + width, EXTENSION_DEGREE)
-        return plain + [_recombine(opened[i : i + EXTENSION_DEGREE]) for i in aux]
+        middle = at + k_pre + k_main
+        return [*opened[at:middle], *_recombine(opened[middle : at + width])]
 
     frame = Frame(
         cur=cells(0),
@@ -109,11 +108,8 @@ def composition_at(
 
 def quotient_at(setup: Setup, opened: Ext, z: Ext) -> Ext:
     """sum_i z^(i n) q_i(z) from the opened values."""
-    start = len(opened) - EXTENSION_DEGREE * setup.chunks
-    parts = [
-        _recombine(opened[at : at + EXTENSION_DEGREE]) for at in range(start, len(opened), EXTENSION_DEGREE)
-    ]
-    return (Ext.stack(parts) * (z**setup.air.length).powers(setup.chunks)).sum()
+    parts = _recombine(opened[len(opened) - EXTENSION_DEGREE * setup.chunks :])
+    return (parts * (z**setup.air.length).powers(setup.chunks)).sum()
 
 
 def deep_at(setup: Setup, said: Proof, positions: np.ndarray, z: Ext, gamma: Ext) -> Ext:
@@ -137,9 +133,9 @@ def deep_at(setup: Setup, said: Proof, positions: np.ndarray, z: Ext, gamma: Ext
     return mask + (terms.sum() - s_z) / (x - z) + weights[columns - 1] * second
 
 
-def _recombine(five: Ext) -> Ext:
-    """sum_k X^k v_k of five values in E, of the five base columns of an extension column."""
-    return (five * Ext.from_ints(0, 1).powers(EXTENSION_DEGREE)).sum()
+def _recombine(values: Ext) -> Ext:
+    """(5 k,) -> (k,): sum_j X^j v_j of the values in E of the five base columns of each extension column."""
+    return (values.reshape(-1, EXTENSION_DEGREE) * Ext.from_ints(0, 1).powers(EXTENSION_DEGREE)).sum()
 
 
 def _public_inputs(public: Sequence[int], expected: int) -> F:
