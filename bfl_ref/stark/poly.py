@@ -87,13 +87,10 @@ def interpolate(codeword: F, shift: int = GENERATOR) -> F:
 
 def blind(coefficients: F, randomness: F) -> F:
     """T + (X^n - 1) r: equal to T on H, random elsewhere. (columns, n), (columns, h) -> (columns, n + h)."""
-    columns, n = coefficients.shape
-    count = n + randomness.shape[1]
-    result = np.zeros((columns, count), dtype=np.uint32).view(F)
-    result[:, :n] = coefficients
-    result[:, n:] = randomness
-    result[:, : count - n] -= randomness
-    return result
+    h = randomness.shape[1]
+    result = np.concatenate([coefficients, randomness], axis=1).view(np.ndarray)
+    result[:, :h] = result[:, :h].view(F) - randomness
+    return result.view(F)
 
 
 def evaluate(coefficients: F, z: Ext) -> Ext:
