@@ -120,7 +120,7 @@ def check_paths(proof: Proof, params: StarkParams, positions: np.ndarray) -> Non
     for j, leaves in enumerate(leaf_positions(params, positions)):
         depth -= params.log_folds[j]
         opening = proof.layers[j]
-        columns = opening.leaves.elements().reshape(len(opening.leaves), -1).T
+        columns = opening.leaves.elements().reshape(-1, EXTENSION_DEGREE * params.folds[j]).T
         digests = merkle.hash_leaves(columns)
         merkle.check_paths(f"fri {j}", proof.fri_roots[j], depth, leaves, digests, opening.nodes)
 
