@@ -134,6 +134,7 @@ def test_changed_leaf_or_node_or_root_is_refused_in_its_layer(layer):
     for changed in [
         replace(opening, leaves=opening.leaves + bump),
         replace(opening, leaves=opening.leaves[1:]),
+        replace(opening, leaves=opening.leaves[:0]),
         replace(opening, nodes=opening.nodes[:-1] if len(opening.nodes) else random_nodes()),
         replace(opening, nodes=np.concatenate([opening.nodes, random_nodes()])),
     ]:
