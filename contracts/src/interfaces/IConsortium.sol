@@ -19,8 +19,8 @@ bytes32 constant SYSTEM_ROLE = keccak256("SYSTEM_ROLE");
 /// @param version `version()` of the consortium when this record was last written.
 struct Member {
     uint8 roles;
-    uint16 position;
-    uint48 version;
+    uint8 position;
+    uint32 version;
 }
 
 /// @notice A call that the consortium makes once its members want it.
@@ -30,7 +30,7 @@ struct Member {
 /// @param data Calldata.
 struct Proposal {
     address target;
-    uint48 deadline;
+    uint32 deadline;
     bool executed;
     bytes data;
 }
@@ -52,18 +52,18 @@ struct Power {
 /// granted to it by vote.
 interface IConsortium is IAccessControl {
     /// @notice A member was admitted, at genesis or by vote.
-    event MemberAdmitted(address indexed member, uint8 roles, uint48 version);
+    event MemberAdmitted(address indexed member, uint8 roles, uint32 version);
     /// @notice A member was removed; what it holds of tokens and stake stays where it is, frozen.
-    event MemberRemoved(address indexed member, uint8 roles, uint48 version);
+    event MemberRemoved(address indexed member, uint8 roles, uint32 version);
     /// @notice A member's roles were replaced.
-    event RolesChanged(address indexed member, uint8 previousRoles, uint8 roles, uint48 version);
+    event RolesChanged(address indexed member, uint8 previousRoles, uint8 roles, uint32 version);
     /// @notice The contracts of the system were wired; the deployer has no power from here on.
     event ConsortiumSealed(address indexed deployer);
     /// @notice The voting period of coming proposals was set.
     event VotingPeriodSet(uint32 blocks_);
     /// @notice A call was proposed; its proposer's vote is cast with it.
     event CallProposed(
-        uint256 indexed proposalId, address indexed proposer, address indexed target, bytes data, uint48 deadline
+        uint256 indexed proposalId, address indexed proposer, address indexed target, bytes data, uint32 deadline
     );
     /// @notice A member voted for a proposal.
     event VoteCast(uint256 indexed proposalId, address indexed member);
@@ -74,6 +74,7 @@ interface IConsortium is IAccessControl {
     error AlreadyMember(address account);
     /// @notice No role at all, or a bit that no role has.
     error InvalidRoles(address account, uint8 roles);
+    /// @notice The consortium has as many members as it can hold.
     error TooManyMembers(uint256 limit);
     /// @notice The change would leave fewer validators than `required`.
     error TooFewValidators(uint256 remaining, uint256 required);
@@ -81,7 +82,7 @@ interface IConsortium is IAccessControl {
     error LengthMismatch(uint256 first, uint256 second);
     /// @notice The account is an auditor only, or no member.
     error NoVote(address account);
-    /// @notice Only the consortium itself, executing a proposal, may call this.
+    /// @notice Only the consortium, executing a proposal, may call this.
     error NotTheVote(address caller);
     error NotDeployer(address caller, address deployer);
     error AlreadySealed();
@@ -90,10 +91,11 @@ interface IConsortium is IAccessControl {
     error NotAContract(address account);
     /// @notice The power over powers is the vote's, and stays there.
     error AdminIsTheVote();
-    error InvalidVotingPeriod(uint32 got, uint32 lowest, uint32 highest);
+    /// @notice A parameter is outside its bounds.
+    error OutOfRange(bytes32 parameter, uint256 got, uint256 lowest, uint256 highest);
     error NotASystemContract(address target);
     error UnknownProposal(uint256 proposalId);
-    error ProposalExpired(uint256 proposalId, uint48 deadline);
+    error ProposalExpired(uint256 proposalId, uint32 deadline);
     error AlreadyExecuted(uint256 proposalId);
     error AlreadyVoted(uint256 proposalId, address member);
     /// @notice Not more than half of the current voting members want the call.
@@ -138,13 +140,16 @@ interface IConsortium is IAccessControl {
     function isParticipant(address account) external view returns (bool);
 
     /// @notice Counts the changes of membership; a record with a version above a noted one changed since.
-    function version() external view returns (uint48);
+    function version() external view returns (uint32);
 
     /// @notice How many members vote.
-    function voters() external view returns (uint256);
+    function voters() external view returns (uint8);
 
     /// @notice How many members hold the validator's role.
-    function validators() external view returns (uint256);
+    function validators() external view returns (uint8);
+
+    /// @notice How many members hold the aggregator's role.
+    function aggregators() external view returns (uint8);
 
     /// @notice Whether `seal` was called.
     function isSealed() external view returns (bool);

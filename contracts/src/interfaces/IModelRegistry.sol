@@ -7,14 +7,15 @@ import {IGoverned} from "./IGoverned.sol";
 /// @dev Power of a contract to put a model in force.
 bytes32 constant MODEL_WRITER_ROLE = keccak256("MODEL_WRITER_ROLE");
 
-/// @notice A version of the global model.
-/// @param content CID and digest.
+/// @notice A version of the global model: a Content, flat so that it fills three storage slots.
 /// @param roundId The round that made it; zero for the genesis model.
 /// @param blockNumber When it came in force.
 struct Model {
-    Content content;
+    bytes32 cid;
+    bytes32 digest;
+    uint8 codec;
     uint64 roundId;
-    uint48 blockNumber;
+    uint32 blockNumber;
 }
 
 /// @title The global model and all its predecessors. Nothing is ever overwritten.

@@ -31,7 +31,7 @@ enum AbortReason {
 /// accepted up to and including the block of its deadline.
 interface IPhases {
     /// @notice The round moved by one phase; `deadline` is the last block of `to`, zero for an outcome.
-    event PhaseAdvanced(uint256 indexed roundId, Phase indexed from, Phase indexed to, uint48 deadline);
+    event PhaseAdvanced(uint256 indexed roundId, Phase indexed from, Phase indexed to, uint32 deadline);
     /// @notice The round ended without a new model; the old one stays in force.
     event RoundAborted(uint256 indexed roundId, Phase indexed phase, AbortReason indexed reason);
     /// @notice The round ended with its model in force.
@@ -39,9 +39,9 @@ interface IPhases {
 
     error WrongRound(uint256 expected, uint256 got);
     error WrongPhase(Phase expected, Phase got);
-    error DeadlinePassed(uint48 deadline, uint256 blockNumber);
+    error DeadlinePassed(uint32 deadline, uint256 blockNumber);
     /// @notice The phase has work outstanding, and time for it.
-    error PhaseNotOver(Phase phase, uint48 deadline, uint256 blockNumber);
+    error PhaseNotOver(Phase phase, uint32 deadline, uint256 blockNumber);
     /// @notice The last round has not ended.
     error RoundStillOpen(uint256 roundId, Phase phase);
     /// @notice No round is open.
@@ -57,7 +57,7 @@ interface IPhases {
     function phaseOf(uint256 roundId) external view returns (Phase);
 
     /// @notice Last block of the phase that the round is in; zero once it ended.
-    function deadlineOf(uint256 roundId) external view returns (uint48);
+    function deadlineOf(uint256 roundId) external view returns (uint32);
 
     /// @notice Blocks given to each phase of a round, Select first.
     function durationsOf(uint256 roundId) external view returns (uint24[9] memory);

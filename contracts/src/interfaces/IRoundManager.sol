@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {Content} from "./Content.sol";
 import {IGoverned} from "./IGoverned.sol";
 import {IModelRegistry} from "./IModelRegistry.sol";
-import {AbortReason, IPhases, Phase} from "./IPhases.sol";
+import {IPhases} from "./IPhases.sol";
 import {IStakeVault} from "./IStakeVault.sol";
 
 /// @notice What the members set by vote; a round keeps those that it was opened with.
@@ -12,36 +12,42 @@ import {IStakeVault} from "./IStakeVault.sol";
 /// @param minHospitals Hospitals that a round needs, at selection and again after the commitments.
 struct RoundParameters {
     uint96 minStake;
-    uint16 minHospitals;
+    uint8 minHospitals;
 }
 
-/// @notice A round, as frozen at its opening and as counted since.
-/// @param parameters Those in force at the opening.
+/// @notice A round: what was frozen at its opening (first block) and what was counted since, in three storage slots.
+/// @param minStake Of the parameters in force at the opening.
+/// @param minHospitals Of the same.
 /// @param membersVersion `IConsortium.version()` at the opening: who was admitted or changed later is not part of it.
 /// @param modelVersion Version of the model in force, the one that is trained on.
 /// @param aggregators Aggregators at the opening.
 /// @param validators Validators at the opening; two thirds of them decide.
+/// @param taskCodec Codec of the CID of the task's description.
 /// @param selected Hospitals selected.
 /// @param committed Commitments received: the survivors.
 /// @param submitted Aggregators that submitted a candidate.
 /// @param voted Validators that voted.
 /// @param leading Votes of the candidate that has most.
-/// @param task Digest of the hyper-parameters, CID of the task's description.
+/// @param taskCid Digest inside the CID of the task's description.
+/// @param taskDigest Digest of the hyper-parameters.
 struct Round {
-    RoundParameters parameters;
-    uint48 membersVersion;
+    uint96 minStake;
+    uint8 minHospitals;
+    uint32 membersVersion;
     uint32 modelVersion;
-    uint16 aggregators;
-    uint16 validators;
-    uint16 selected;
-    uint16 committed;
-    uint16 submitted;
-    uint16 voted;
-    uint16 leading;
-    Content task;
+    uint8 aggregators;
+    uint8 validators;
+    uint8 taskCodec;
+    uint8 selected;
+    uint8 committed;
+    uint8 submitted;
+    uint8 voted;
+    uint8 leading;
+    bytes32 taskCid;
+    bytes32 taskDigest;
 }
 
-/// @notice What a member did in a round, two storage slots and a digest.
+/// @notice What a member did in a round.
 /// @param commitment keccak256(abi.encode(chain id, this contract, round, hospital, update digest)); zero: none.
 /// @param cid SHA-256 digest inside the CID of its update.
 /// @param codec Multicodec of that CID.
@@ -69,17 +75,18 @@ struct Participation {
 /// Finalise - validators vote; left when two thirds of the round's validators chose one candidate (it is then in force),
 /// aborted when that has become impossible or at the deadline.
 /// Settle - nothing is awaited.
+/// Who was not selected and has too little stake is told so by IStakeVault.InsufficientStake.
 /// Every member that is named below must have been a member, in its present roles, when the round was opened.
 interface IRoundManager is IPhases, IGoverned {
     event RoundOpened(
         uint256 indexed roundId,
         address indexed opener,
         uint256 indexed modelVersion,
-        Content model,
+        bytes32 modelDigest,
         Content task,
         RoundParameters parameters,
         uint24[9] durations,
-        uint48 membersVersion
+        uint32 membersVersion
     );
     /// @notice The hospital trains in this round; its stake is frozen until the round ends.
     event HospitalSelected(uint256 indexed roundId, address indexed hospital, uint96 stake);
@@ -97,14 +104,12 @@ interface IRoundManager is IPhases, IGoverned {
     event CandidateSubmitted(
         uint256 indexed roundId, address indexed aggregator, bytes32 indexed digest, bytes32 cid, uint8 codec
     );
-    event ModelVoted(uint256 indexed roundId, address indexed validator, bytes32 indexed digest, uint16 votes);
+    event ModelVoted(uint256 indexed roundId, address indexed validator, bytes32 indexed digest, uint8 votes);
     event ParametersSet(RoundParameters parameters);
 
     /// @notice The member is not part of the round: admitted, or given other roles, since its opening.
     error NotInRound(uint256 roundId, address member);
     error NotSelected(uint256 roundId, address hospital);
-    /// @notice Not selected, and its active stake is too small to be.
-    error InsufficientStake(address member, uint256 has, uint256 needs);
     error AlreadyCommitted(uint256 roundId, address hospital);
     /// @notice This update was committed before, by whomever and in whichever round.
     error ReplayedSubmission(bytes32 digest, uint256 firstRoundId, address firstHospital);
@@ -148,7 +153,7 @@ interface IRoundManager is IPhases, IGoverned {
     function participationOf(uint256 roundId, address member) external view returns (Participation memory);
 
     /// @notice Votes for a model, and whether it is a candidate.
-    function candidateOf(uint256 roundId, Content calldata model) external view returns (bool submitted, uint16 votes);
+    function candidateOf(uint256 roundId, Content calldata model) external view returns (bool submitted, uint8 votes);
 
     /// @notice Votes that put a model in force: two thirds of the round's validators, rounded up.
     function quorumOf(uint256 roundId) external view returns (uint256);

@@ -17,7 +17,7 @@ bytes32 constant SLASHER_ROLE = keccak256("SLASHER_ROLE");
 struct Stake {
     uint96 active;
     uint96 unlocking;
-    uint48 unlockBlock;
+    uint32 unlockBlock;
     uint16 freezes;
 }
 
@@ -26,7 +26,7 @@ struct Stake {
 /// frozen. A removed member's stake stays, within reach of slashing, until the member is admitted again.
 interface IStakeVault is IGoverned {
     event StakeLocked(address indexed member, uint96 amount, uint96 active);
-    event UnlockRequested(address indexed member, uint96 amount, uint96 unlocking, uint48 unlockBlock);
+    event UnlockRequested(address indexed member, uint96 amount, uint96 unlocking, uint32 unlockBlock);
     event StakeWithdrawn(address indexed member, uint96 amount);
     /// @notice `amount` went to the treasury; less than was `asked` where the stake was smaller.
     event StakeSlashed(
@@ -41,7 +41,7 @@ interface IStakeVault is IGoverned {
     /// @notice The member has less active stake than it wants to unlock.
     error InsufficientStake(address member, uint256 has, uint256 needs);
     error NothingUnlocking(address member);
-    error StillLocked(address member, uint48 unlockBlock, uint256 blockNumber);
+    error StillLocked(address member, uint32 unlockBlock, uint256 blockNumber);
     error StakeFrozen(address member, uint16 freezes);
     error NotFrozen(address member);
     error InsufficientTreasury(uint256 has, uint256 needs);

@@ -13,6 +13,4 @@ interface IUtilityToken is IERC20, IERC20Permit {
     error NotParticipant(address account);
     /// @notice The supply must fit the 96 bits in which stakes are kept.
     error SupplyTooLarge(uint256 supply, uint256 limit);
-    /// @notice Lists that belong together differ in length.
-    error LengthMismatch(uint256 first, uint256 second);
 }
