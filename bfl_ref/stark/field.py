@@ -54,12 +54,9 @@ def root_of_unity(order: int) -> int:
 
 def powers(x: int, count: int) -> F:
     """(1, x, x^2, ..., x^(count-1)) as an F array."""
-    result = np.ones(max(count, 1), dtype=np.uint32).view(F)
-    done = 1
-    while done < count:  # what is known, times x^done, is as much again
-        more = min(done, count - done)
-        result[done : done + more] = result[:more] * base(pow(x, done, P))
-        done += more
+    result = base([1])
+    while len(result) < count:  # what is known, times x^(how many are known), is as much again
+        result = np.concatenate([result, result * base(pow(x, len(result), P))]).view(F)
     return result[:count]
 
 
@@ -117,9 +114,9 @@ class Ext:
         if isinstance(value, Ext):
             return value
         constant = base(int(value) % P) if isinstance(value, int | np.integer) else value
-        coeffs = np.zeros((EXTENSION_DEGREE, *constant.shape), dtype=np.uint32).view(F)
-        coeffs[0] = constant
-        return cls(coeffs)
+        coeffs = np.zeros((EXTENSION_DEGREE, *constant.shape), dtype=np.uint32)
+        coeffs[0] = constant  # into the plain array: galois would check every element again
+        return cls(coeffs.view(F))
 
     @classmethod
     def from_ints(cls, *coefficients: int) -> Ext:

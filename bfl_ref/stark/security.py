@@ -15,16 +15,18 @@ than the curve's own coefficients, L the most codewords within theta:
     queries        (1 - theta)^queries 2^-grinding
     digests        half the digest's bits (collisions): a cap, whatever else is chosen
 
-unique decoding (proven)  theta = (1 - rho)/2, L = 1, e(M) = M N / q: ePrint 2020/654, Theorem 1.5.
-Johnson (proven)  for an integer m >= 3: theta = 1 - sqrt(rho) (1 + 1/m), L = 1 / (2 eta sqrt(rho)), eta =
-sqrt(rho)/m (Johnson's list
-    bound, which holds for several columns at once too), and by ePrint 2025/2055, Theorem 4.2 (curves; the
-    tighter m of its Theorem 1.5 is for lines only, that is for two functions),
+unique decoding (proven): theta = (1 - rho)/2, L = 1, e(M) = M N / q: ePrint 2020/654, Theorem 1.5.
+
+Johnson (proven), for an integer m >= 3: theta = 1 - sqrt(rho) (1 + 1/m); L = 1 / (2 eta sqrt(rho)) with
+eta = sqrt(rho)/m, Johnson's list bound, which holds for several columns at once too; and by ePrint 2025/2055,
+Theorem 4.2 (curves; the smaller m of its Theorem 1.5 serves for two functions only),
+
     e(M) = (M / q) ((2 (m + 1/2)^5 + 3 (m + 1/2) theta rho) N / (3 rho^(3/2)) + (m + 1/2) / sqrt(rho)).
-    m weighs queries against the rest: the best one is searched.
-conjectured  theta = 1 - rho, L = 1, e(M) = M N / q: resting on a conjecture up to capacity that was
-**disproved** (ePrint
-    2025/2046, 2025/2010). Shown because others quote it; never use it as security.
+
+m weighs queries against the rest: the best one is searched.
+
+conjectured: theta = 1 - rho, L = 1, e(M) = M N / q, resting on a conjecture up to capacity that was
+**disproved** (ePrint 2025/2046, 2025/2010). Shown because others quote it; never use it as security.
 """
 
 import math
