@@ -55,8 +55,11 @@ class Shape:
 
 @dataclass(frozen=True)
 class Opening:
-    """Opened leaves of one column group. rows: (queries, width) F array; salts: (queries, 16) uint8 or None
-    for the preprocessed group; nodes: (k, 26) uint8, the multiproof."""
+    """Opened leaves of one column group.
+
+    rows: (queries, width); salts: (queries, 16) uint8, None for the preprocessed group; nodes: (k, 26) uint8,
+    the multiproof.
+    """
 
     rows: F
     salts: np.ndarray | None
@@ -113,8 +116,9 @@ def encode(proof: Proof, shape: Shape) -> bytes:
 
 
 def check_header(data: bytes, shape: Shape) -> int:
-    """Version and parameters; the number of bytes they take. BadVersion, WrongParameters, BadLength if too
-    short.
+    """Check version and parameters; the number of bytes they take.
+
+    BadVersion, WrongParameters, or BadLength if the bytes end before.
     """
     expected = shape.params.to_bytes()
     if not data:
@@ -130,8 +134,9 @@ def check_header(data: bytes, shape: Shape) -> int:
 
 
 def decode(data: bytes, shape: Shape) -> Proof:
-    """The proof behind the bytes, or BadVersion, WrongParameters, BadLength, NonCanonicalElement (in this
-    order).
+    """The proof behind the bytes.
+
+    BadVersion, WrongParameters, BadLength, NonCanonicalElement, in this order.
     """
     at = check_header(data, shape)
     queries, folds = shape.params.queries, shape.params.folds

@@ -37,8 +37,9 @@ def base(values: int | Sequence | np.ndarray) -> F:
 
 
 def random_base(shape: int | tuple[int, ...], rng: Callable[[int], bytes]) -> F:
-    """Uniform elements up to a bias of 2^-33. rng(k) returns k random bytes (`secrets.token_bytes` outside
-    tests).
+    """Uniform elements up to a bias of 2^-33.
+
+    rng(k): k random bytes, from `secrets.token_bytes` outside tests.
     """
     count = int(np.prod(shape))
     words = np.frombuffer(rng(8 * count), dtype="<u8")
@@ -61,8 +62,9 @@ def powers(x: int, count: int) -> F:
 
 
 def batch_inverse(a: F) -> F:
-    """1/a elementwise with a single inversion (Montgomery): three products an element. ZeroDivisionError at
-    a zero.
+    """1/a elementwise with a single inversion (Montgomery's trick): three products an element.
+
+    ZeroDivisionError if an element is zero.
     """
     flat = a.reshape(-1)
     if len(flat) <= 1:
@@ -80,8 +82,9 @@ def to_bytes(a: F) -> bytes:
 
 
 def from_bytes(data: bytes) -> F:
-    """Inverse of `to_bytes`, 1-dimensional. ValueError on a length that is no multiple of 4 or an element
-    >= p.
+    """Inverse of `to_bytes`, 1-dimensional.
+
+    ValueError on a length that is no multiple of 4, or on an element that is not below p.
     """
     words = np.frombuffer(data, dtype=">u4")
     if len(words) and int(words.max()) >= P:

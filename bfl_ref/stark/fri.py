@@ -41,8 +41,9 @@ def halve(codeword: Ext, x: F, beta: Ext) -> Ext:
 
 
 def fold(values: Ext, x: F, beta: Ext, factor: int) -> Ext:
-    """sum_j beta^j f_j(y), where f(x) = sum_j x^j f_j(x^factor): log2 factor halvings with beta, beta^2,
-    beta^4, ...
+    """f*(y) = sum_j beta^j f_j(y), where f(x) = sum_j x^j f_j(x^factor).
+
+    The same as log2 factor halvings with beta, beta^2, beta^4, ...
 
     values: (..., factor k), bit-reversed; x: the points of the same shape. Returns (..., k), at y = x^factor.
     """
@@ -54,9 +55,7 @@ def fold(values: Ext, x: F, beta: Ext, factor: int) -> Ext:
 
 
 def layer_columns(codeword: Ext, factor: int) -> np.ndarray:
-    """A layer as merkle.hash_leaves wants it: (5 factor, leaves) uint32; a leaf is `factor` neighbouring
-    values.
-    """
+    """A layer as merkle.hash_leaves wants it: (5 factor, leaves) uint32, `factor` neighbours a leaf."""
     grouped = codeword.coeffs.view(np.ndarray).reshape(EXTENSION_DEGREE, -1, factor)
     return np.ascontiguousarray(grouped.transpose(2, 0, 1)).reshape(EXTENSION_DEGREE * factor, -1)
 

@@ -1,5 +1,4 @@
-"""The prover's hot loops, plain and compiled: two sets of functions with the same contracts and the same
-results.
+"""The prover's hot loops, plain and compiled: two sets of functions with the same contracts and results.
 
 PLAIN is what notebooks show and what defines the results; FAST is what runs. Which functions have a
 compiled twin was decided by profiles; the others stand in both sets.

@@ -51,8 +51,9 @@ class Tree:
         return self.levels[-1][0].tobytes()
 
     def open(self, positions: np.ndarray) -> Nodes:
-        """The nodes that lead from the leaves at `positions` (ascending, distinct) to the root, in the
-        order of use.
+        """The nodes that lead from the leaves at `positions` to the root, in the order of use.
+
+        positions: ascending, distinct.
         """
         used = []
         known = positions
@@ -75,8 +76,7 @@ def build(leaves: Nodes, hash_nodes: Callable[[Nodes], Nodes] = hash_nodes) -> T
 def check_paths(
     group: str, root: bytes, depth: int, positions: np.ndarray, leaves: Nodes, nodes: Nodes
 ) -> None:
-    """BadMerklePath(group) unless the leaves at `positions` and `nodes` hash up to `root` over `depth`
-    levels.
+    """BadMerklePath(group) unless leaves and nodes hash up to `root` over `depth` levels.
 
     positions: ascending, distinct, below 2^depth. leaves: (len(positions), 26) digests. All nodes must be
     used.

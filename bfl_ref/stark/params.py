@@ -16,7 +16,9 @@ MAX_QUERIES = 255
 
 @dataclass(frozen=True)
 class StarkParams:
-    """trace_length n, a power of two >= 2; log_blowup >= 1: the codeword has N = n 2^log_blowup points;
+    """What prover and verifier agree on beforehand.
+
+    trace_length n, a power of two >= 2; log_blowup >= 1: the codeword has N = n 2^log_blowup points;
     queries 1..255 distinct positions; grinding_bits 0..40; blinding h: random coefficients a column, D = n
     + h; folds: FRI folding factors, powers of two, first layer first.
 
@@ -90,9 +92,7 @@ class StarkParams:
         return self.degree_bound // prod(self.folds)
 
     def to_bytes(self) -> bytes:
-        """log2 n, log2 blow-up, queries, grinding: a byte each; h: 2 bytes; number of folds and each log2:
-        a byte each.
-        """
+        """log2 n, log2 blow-up, queries, grinding; h in 2 bytes; number of folds, log2 of each."""
         first = bytes([log2(self.trace_length), self.log_blowup, self.queries, self.grinding_bits])
         return first + self.blinding.to_bytes(2, "big") + bytes([len(self.folds), *self.log_folds])
 
@@ -134,8 +134,10 @@ class StarkParams:
         folds: tuple[int, ...] | None = None,
         **sizes: int,
     ) -> StarkParams:
-        """The fewest queries that prove `target_bits` for n rows, `columns` base columns opened at z and g z
-        (preprocessed, main, five for each lookup column) and constraints of `degree`.
+        """The parameters with the fewest queries that prove `target_bits`.
+
+        n: rows. columns: base columns opened at z and g z (preprocessed, main, five for each lookup column).
+        degree: of the constraints.
 
         folds: chosen if not given. sizes: constraints, lookup_fractions, lookup_width as in `Instance`.
         ValueError if the blow-up is too small for the degree, or no number of queries reaches the target.
@@ -169,16 +171,12 @@ class StarkParams:
 
 
 def least_blinding(queries: int) -> int:
-    """2 (queries + e n_ood): random coefficients a column needs so that its openings are uniform (ePrint
-    2024/1037).
-    """
+    """2 (queries + e n_ood): random coefficients that make a column's openings uniform (ePrint 2024/1037)."""
     return 2 * (queries + EXTENSION_DEGREE * OOD_POINTS)
 
 
 def quotient_chunks(n: int, blinding: int, degree: int) -> int:
-    """Chunks of n coefficients that hold the quotient of constraints of this degree in columns of n +
-    blinding.
-    """
+    """Chunks of n coefficients for the quotient of constraints of this degree in blinded columns."""
     return max(degree * (n + blinding - 1) + 1 - n, 0) // n + 1
 
 

@@ -32,8 +32,7 @@ def coset(log_length: int, shift: int = GENERATOR) -> F:
 
 
 def ntt(coefficients: F) -> F:
-    """sum_k c_k omega^(i k): values on <omega>, **bit-reversed**: position i holds the value at
-    omega^bitrev(i).
+    """Values on <omega>, **bit-reversed**: position i holds sum_k c_k omega^(k bitrev(i)).
 
     coefficients: (..., 2^k). Cooley-Tukey by decimation in frequency: on a block of length 2m, f mod (X^m -
     1) is a + b and f mod (X^m + 1), with X scaled by omega, is (a - b) omega^j; both halves go on alone.
@@ -51,8 +50,7 @@ def ntt(coefficients: F) -> F:
 
 
 def intt(values: F) -> F:
-    """Coefficients from values on <omega> in natural order (row i at omega^i), shape (..., 2^k); undoes
-    `ntt` up to order.
+    """Coefficients from values on <omega> in natural order (row i at omega^i), shape (..., 2^k).
 
     The transform of the values with omega^-1 in place of omega, divided by the length: c_k = (1/n) sum_i
     v_i omega^(-ik).

@@ -1,5 +1,4 @@
-"""Why a proof is refused: one class for each named check of docs/proof-format.md, in the order in which
-they are made.
+"""Why a proof is refused: one class for each named check of docs/proof-format.md, in their order.
 
 `verify` returns None or raises one of these. They carry the values that disagreed.
 """
@@ -66,9 +65,7 @@ class BadGrinding(RejectedProof):
 
 
 class BadMerklePath(RejectedProof):
-    """Phase 8: opened leaves do not lead to the committed root, or their number or that of the nodes is
-    wrong.
-    """
+    """Phase 8: opened leaves do not lead to the committed root, or there are too many or few of them or of nodes."""
 
     def __init__(self, group: str, why: str):
         super().__init__(f"{group}: {why}")

@@ -1,5 +1,4 @@
-"""How many bits of security a proof has: every round's error, in three regimes, each named for what it
-rests on.
+"""How many bits of security a proof has: every round's error, in three regimes named for what they rest on.
 
 Round-by-round: a cheating prover must be lucky in one of the verifier's draws, and each failed try costs a
 hash, so the bits are those of the weakest draw. n trace length, D = n + h coefficients of a committed
@@ -134,9 +133,7 @@ def security_table(instance: Instance) -> list[dict[str, str | float]]:
 
 
 def _terms(i: Instance, theta: float, list_size: float, slope: float, offset: float) -> dict[str, float]:
-    """Bits of every term, where e(M) = M (slope + offset) on N points and slope shrinks with the number of
-    points.
-    """
+    """Bits of every term, where e(M) = M (slope + offset) on N points; slope is proportional to N."""
     order = i.field_order
     identity = max(
         i.degree * i.degree_bound + i.trace_length,

@@ -15,9 +15,7 @@ class Transcript:
     """state' = keccak(state || tag || data); draws squeeze keccak(state || 0xff || counter)."""
 
     def __init__(self, binding: bytes):
-        """Phase 0: binding holds whatever the proof is about: protocol name, AIR, parameters, domain,
-        public inputs.
-        """
+        """Phase 0. binding: what the proof is about: protocol, AIR, parameters, domain, public inputs."""
         self.state = keccak(binding)
         self._squeezed = 0
 

@@ -1,5 +1,4 @@
-"""Twins of merkle.hash_leaves, merkle.hash_nodes and transcript.grind: keccak-256 of eight messages side by
-side.
+"""Twins of merkle.hash_leaves, merkle.hash_nodes, transcript.grind: keccak-256 of eight messages at once.
 
 The state is one flat uint64 array, word w of lane l at 8 w + l; a round is one loop over the eight lanes,
 which LLVM turns into vector instructions.
@@ -16,9 +15,7 @@ _U = np.uint64
 
 
 def _round_constants() -> np.ndarray:
-    """FIPS 202, algorithm 5: bit 2^j - 1 of constant r is the output of an 8-bit shift register after 7 r +
-    j steps.
-    """
+    """FIPS 202, algorithm 5: bit 2^j - 1 of constant r is a shift register's output after 7 r + j steps."""
     register, constants = 1, []
     for _ in range(24):
         constant = 0
@@ -39,8 +36,7 @@ def _rotate(word, count):
 
 @numba.njit(cache=True)
 def _permute(s):
-    """keccak-f[1600] on eight lanes in place; s: (200,) uint64. FIPS 202, section 3.2: theta; rho and pi;
-    chi and iota.
+    """keccak-f[1600] on eight lanes in place (FIPS 202, section 3.2: theta; rho, pi; chi, iota). s: (200,).
 
     Written out, because only so do the words stay in vector registers: 57 ns a permutation against 460 with
     inner loops over words.
@@ -199,9 +195,7 @@ def _nodes(pairs, parents):
 
 
 def grind(state: bytes, bits: int, start: int = 0) -> int:
-    """Twin of transcript.grind: the least nonce >= start whose hash begins with `bits` zero bits (bits <=
-    64).
-    """
+    """Twin of transcript.grind: the least nonce >= start whose hash begins with `bits` <= 64 zero bits."""
     if bits == 0:
         return start
     words = np.frombuffer(state, dtype="<u8").astype(np.uint64)
@@ -217,9 +211,7 @@ def grind(state: bytes, bits: int, start: int = 0) -> int:
 
 @numba.njit(cache=True, parallel=True)
 def _grind(words, start, bits, stretch, found):
-    """found[s]: least offset in stretch s with enough zero bits, or -1. The message is 41 bytes: state,
-    0xfe, nonce.
-    """
+    """found[s]: least offset in stretch s with enough zero bits, or -1. The 41 bytes: state, 0xfe, nonce."""
     for s in numba.prange(found.shape[0]):
         state = np.empty(200, dtype=np.uint64)
         found[s] = -1

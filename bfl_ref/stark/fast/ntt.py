@@ -45,9 +45,7 @@ def intt(values: F) -> F:
 
 
 def _twiddles(length: int, inverse: bool = False) -> np.ndarray:
-    """Entry half + j: omega_(2 half)^j (or its inverse) in Montgomery form, for every half = 1, 2, ...,
-    length/2.
-    """
+    """Entry half + j: omega_(2 half)^j (or its inverse) in Montgomery form, half = 1, 2, ..., length/2."""
     table = np.zeros(max(length, 2), dtype=np.uint32).view(F)
     half = 1
     while half < length:
@@ -59,9 +57,7 @@ def _twiddles(length: int, inverse: bool = False) -> np.ndarray:
 
 @numba.njit(cache=True, parallel=True)
 def _extend(coefficients, scales, twiddles, codewords):
-    """Each stretch t of each codeword: f(s_t X) modulo X^n - s_t^n, then a transform by decimation in
-    frequency.
-    """
+    """Stretch t of each codeword: f(s_t X) mod X^n - 1, then a transform by decimation in frequency."""
     columns, count = coefficients.shape
     stretches = scales.shape[0]
     n = codewords.shape[1] // stretches
