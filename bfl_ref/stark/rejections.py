@@ -65,7 +65,7 @@ class BadGrinding(RejectedProof):
 
 
 class BadMerklePath(RejectedProof):
-    """Phase 8: opened leaves do not lead to the committed root, or there are too many or few of them or of nodes."""
+    """Phase 8: opened leaves do not lead to the committed root, or leaves or nodes are too many or too few."""
 
     def __init__(self, group: str, why: str):
         super().__init__(f"{group}: {why}")
