@@ -11,6 +11,7 @@ memory word, freed after the last use. The constraints are evaluated last to fir
 import argparse
 import sys
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -18,18 +19,19 @@ import numpy as np
 from ..statements.fibonacci import Fibonacci
 from ..statements.membership import Membership
 from ..statements.ranges import Ranges
-from .field import EXTENSION_DEGREE, P, to_bytes
+from .field import EXTENSION_DEGREE, F, P, to_bytes
 from .poly import intt, log2
 from .setup import Setup, params_for, setup
 
 GENERATED = Path(__file__).parents[2] / "contracts" / "src" / "stark" / "generated"
+ONES = sum(1 << 51 * k for k in range(5))  # one in every slot
 SLOT_LIMIT = 2**51  # no slot may reach it
 FACTOR_LIMIT = 177 * P // 100  # Quintic.mul: one factor below this,
 OTHER_LIMIT = 2**32  # the other below this
 SCALE_LIMIT = 2**34  # Quintic.scale
 REDUCED = 108 * P // 100
 SUM_LIMIT = SLOT_LIMIT // 4
-MEMORY = 0x2000  # the straight-line code keeps its words from here on; Solidity's own memory stays below
+MEMORY = 0x3000  # the straight-line code keeps its words from here on; Solidity's own memory stays below
 
 
 def on_chain() -> dict[str, Setup]:
@@ -244,7 +246,7 @@ def evaluator(name: str, made: Setup) -> str:
     """Source of the evaluator contract `name`."""
     code = Emitter(made)
     code.run()
-    air, params = made.air, made.params
+    air = made.air
     k_pre, k_main, k_aux = air.widths
     prelude, periodic = _prelude(made, code)
     root = made.preprocessed.tree.root if made.preprocessed else b""
@@ -272,6 +274,11 @@ def evaluator(name: str, made: Setup) -> str:
         public_bytes=32 * air.public_inputs,
         prelude_at=address(code.alpha),
         prelude_bytes=32 * prelude_words,
+        reduce=_reduction("a"),
+        reduce_r=_reduction("r"),
+        low_16=hex(ONES * (2**16 - 1)),
+        modulus=hex(2**255 - 2),
+        p_slots=hex(ONES * P),
         code="\n".join(f"            {line}" for line in code.lines),
     )
 
@@ -290,13 +297,14 @@ def _prelude(made: Setup, code: Emitter) -> tuple[list[str], list[tuple[str, byt
         lines.append(f"prelude[{at}] = _minusRow(z, {log_length}, {row});")
         lines.append(f"prelude[{at + 1}] = Quintic.inverse(prelude[{at}]);")
     at, constants = code.short - code.alpha, []
-    for name, values in air.periodic.items():
-        key, columns = f"PERIODIC_{name.upper()}", np.atleast_2d(values)
-        constants.append((key, b"".join(to_bytes(intt(column)) for column in columns)))
-        period = columns.shape[1]
+    rows = [row for values in air.periodic.values() for row in np.atleast_2d(values)]
+    for period, group in groupby(rows, key=len):
+        coefficients = [to_bytes(intt(row.view(F))) for row in group]
+        key = f"PERIODIC_{len(constants)}"
+        constants.append((key, b"".join(coefficients)))
         power = f"_squared(z, {log2(air.length // period)})"
         lines.append(f"_periodic({key}, {period}, {power}, prelude, {at});")
-        at += len(columns)
+        at += len(coefficients)
     for span in air.public.values():
         power = f"_squared(z, {log2(air.length // len(span))})"
         inputs = f"publicInputs[{span.start}:{span.stop}]"
@@ -308,6 +316,13 @@ def _prelude(made: Setup, code: Emitter) -> tuple[list[str], list[tuple[str, byt
         lines.append(f"prelude[{at + i}] = _recombined(opened, {first});")
         lines.append(f"prelude[{at + k_aux + i}] = _recombined(opened, {code.columns + first});")
     return lines, constants
+
+
+def _reduction(name: str) -> str:
+    """Quintic.reduce, in place: within one function it saves the calls."""
+    low_21, low_27 = hex(ONES * (2**21 - 1)), hex(ONES * (2**27 - 1))
+    quotient = f"and(shr(30, mul(and(shr(24, {name}), {low_27}), 0x888888)), {low_21})"
+    return f"r := sub({name}, mul({quotient}, 0x78000001))"
 
 
 TEMPLATE = """\
@@ -345,21 +360,23 @@ contract {name} is AirEvaluator {{
             calldatacopy({memory}, opened.offset, {opened_bytes})
             calldatacopy({public_at}, publicInputs.offset, {public_bytes})
             mcopy({prelude_at}, add(prelude, 32), {prelude_bytes})
-            mstore(0, 0x7800000100000f000000200001e000000400003c0000008000078000001)
+            mstore(0, {p_slots})
 
             // As in Quintic.sol, where the bounds stand.
             function reduce(a) -> r {{
-                r := sub(a, mul(and(shr(30, mul(and(shr(24, a), 0x7ffffff000000ffffffe000001ffffffc000003ffffff8000007ffffff), 0x888888)), 0x1fffff00000003ffffe00000007ffffc0000000fffff80000001fffff), 0x78000001))
+                {reduce}
             }}
             function product(a, b) -> r {{
-                let m := 0x7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe
-                let low := 0xffff000000001fffe000000003fffc000000007fff800000000ffff
-                r := reduce(mulmod(a, and(shr(16, b), low), m))
-                r := reduce(add(shl(16, r), mulmod(a, and(b, low), m)))
+                r := mulmod(a, and(shr(16, b), {low_16}), {modulus})
+                {reduce_r}
+                r := add(shl(16, r), mulmod(a, and(b, {low_16}), {modulus}))
+                {reduce_r}
             }}
             function scale(a, s) -> r {{
-                r := reduce(mul(a, shr(16, s)))
-                r := reduce(add(shl(16, r), mul(a, and(s, 0xffff))))
+                r := mul(a, shr(16, s))
+                {reduce_r}
+                r := add(shl(16, r), mul(a, and(s, 0xffff)))
+                {reduce_r}
             }}
 {code}
         }}

@@ -18,44 +18,30 @@ abstract contract AirEvaluator is IAirEvaluator {
 
     /// @dev z - g^row, reduced; g of order 2^logLength.
     function _minusRow(uint256 z, uint256 logLength, uint256 row) internal pure returns (uint256) {
-        uint256 g = BabyBear.pow(BabyBear.ROOT, uint256(1) << (BabyBear.TWO_ADICITY - logLength));
-        return Quintic.sub(z, BabyBear.pow(g, row));
+        return Quintic.sub(z, BabyBear.pow(BabyBear.rootOfUnity(logLength), row));
     }
 
     /// @dev sum_k c_k y^k, canonical, for each polynomial of `count` coefficients, one behind the other in `coefficients`, 4 bytes
-    /// each. Written to values[at], values[at + 1], ...
-    function _periodic(bytes memory coefficients, uint256 count, uint256 y, uint256[] memory values, uint256 at)
+    /// each. Written to values[first], values[first + 1], ...
+    function _periodic(bytes memory coefficients, uint256 count, uint256 y, uint256[] memory values, uint256 first)
         internal
         pure
     {
-        uint256[] memory weights = new uint256[](2 * count);
-        uint256 power = 1;
-        for (uint256 k = 0; k < count; ++k) {
-            (weights[2 * k], weights[2 * k + 1]) = Deep.widen(power);
-            power = Quintic.mul(power, y);
+        uint256 weights = Deep.widePowers(y, count);
+        uint256 elements;
+        assembly ("memory-safe") {
+            elements := add(coefficients, 32)
         }
-        uint256 columns = coefficients.length / (4 * count);
-        for (uint256 i = 0; i < columns; ++i) {
-            uint256 low;
-            uint256 high;
-            assembly ("memory-safe") {
-                let c := add(add(coefficients, 32), mul(i, mul(4, count)))
-                let weight := add(weights, 32)
-                for { let end := add(c, mul(4, count)) } lt(c, end) { c := add(c, 4) } {
-                    let v := shr(224, mload(c))
-                    low := add(low, mul(v, mload(weight)))
-                    high := add(high, mul(v, mload(add(weight, 32))))
-                    weight := add(weight, 64)
-                }
-            }
-            values[at + i] = Deep.collect(low, high);
+        for (uint256 end = elements + coefficients.length; elements < end; elements += 4 * count) {
+            (uint256 low, uint256 high) = Deep.accumulate(0, 0, weights, elements, count);
+            values[first++] = Deep.collect(low, high);
         }
     }
 
     /// @dev The polynomial through inputs[i] at w^i, w of order 2^logPeriod, at y; reduced:
     ///     (y^P - 1)/P * sum_i inputs[i] w^i / (y - w^i).
     function _publicColumn(uint256[] calldata inputs, uint256 logPeriod, uint256 y) internal pure returns (uint256) {
-        uint256 w = BabyBear.pow(BabyBear.ROOT, uint256(1) << (BabyBear.TWO_ADICITY - logPeriod));
+        uint256 w = BabyBear.rootOfUnity(logPeriod);
         // Numerator and denominator of the running sum, so that one inversion serves all.
         uint256 above = 0;
         uint256 below = 1;

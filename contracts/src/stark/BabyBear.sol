@@ -26,30 +26,52 @@ library BabyBear {
         return pow(a, P - 2);
     }
 
-    /// @notice Roots of unity by order: element k has order 2^(k+1), for k < count. Start from ROOT or ROOT_INVERSE.
-    /// @dev Element k is the factor that bit k of a bit-reversed position contributes to its point: x_i = offset *
-    /// omega^bitrev(i) is the offset times the elements at the set bits of i, whatever the size of the domain.
-    function rootsByBit(uint256 root, uint256 count) internal pure returns (uint256[] memory roots) {
-        roots = new uint256[](count);
-        for (uint256 k = TWO_ADICITY; k > count; --k) {
-            root = mulmod(root, root, P);
-        }
-        for (uint256 k = count; k > 0; --k) {
-            roots[k - 1] = root;
+    /// @notice The root of unity of order 2^logOrder.
+    function rootOfUnity(uint256 logOrder) internal pure returns (uint256 root) {
+        root = ROOT;
+        for (uint256 k = TWO_ADICITY; k > logOrder; --k) {
             root = mulmod(root, root, P);
         }
     }
 
-    /// @notice offset * prod of roots[k] over the set bits k of `position`: the point of a bit-reversed position.
-    /// @dev `position` < 2^roots.length. Plain loop in BabyBear.t.sol.
-    function pointAt(uint256 offset, uint256[] memory roots, uint256 position) internal pure returns (uint256 x) {
+    /// @notice Table for `pointAt`: start from ROOT for points, from ROOT_INVERSE for their inverses; 2^logLength points.
+    /// @dev Root k, of order 2^(k+1), is what bit k of a bit-reversed position contributes to its point, whatever the size of the
+    /// domain. For every four bits, 16 words: the product of the roots at the set bits of 0 .. 15. Returns a memory address.
+    function pointTable(uint256 root, uint256 logLength) internal pure returns (uint256 table) {
+        uint256 groups = (logLength + 3) / 4;
+        for (uint256 k = TWO_ADICITY; k > 4 * groups; --k) {
+            root = mulmod(root, root, P);
+        }
+        assembly ("memory-safe") {
+            table := mload(0x40)
+            mstore(0x40, add(table, shl(9, groups)))
+            // Root 4 * groups - 1 has the highest order: downwards, each the square of the one before.
+            for { let group := add(table, shl(9, groups)) } gt(group, table) {} {
+                group := sub(group, 512)
+                mstore(group, 1)
+                for { let half := 256 } gt(half, 31) { half := shr(1, half) } {
+                    mstore(add(group, half), root) // the entry with this bit alone
+                    root := mulmod(root, root, 0x78000001)
+                }
+                for { let half := 64 } lt(half, 512) { half := shl(1, half) } {
+                    let bit := mload(add(group, half))
+                    for { let entry := 32 } lt(entry, half) { entry := add(entry, 32) } {
+                        mstore(add(group, add(half, entry)), mulmod(bit, mload(add(group, entry)), 0x78000001))
+                    }
+                }
+            }
+        }
+    }
+
+    /// @notice The point of a bit-reversed position: offset * omega^bitrev(position), or with inverse offset and table its inverse.
+    function pointAt(uint256 offset, uint256 table, uint256 position) internal pure returns (uint256 x) {
         assembly ("memory-safe") {
             x := offset
-            for { let at := add(roots, 32) } position {
-                position := shr(1, position)
-                at := add(at, 32)
+            for {} position {
+                position := shr(4, position)
+                table := add(table, 512)
             } {
-                if and(position, 1) { x := mulmod(x, mload(at), 0x78000001) }
+                x := mulmod(x, mload(add(table, shl(5, and(position, 15)))), 0x78000001)
             }
         }
     }

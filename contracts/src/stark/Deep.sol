@@ -8,13 +8,17 @@ import {Quintic} from "./Quintic.sol";
 /// @notice The DEEP combination, from the columns opened at a position:
 ///     G(x) = R(x) + (S(x) - S(z))/(x - z) + gamma^m (S_t(x) - S_t(g z))/(x - g z),    S(x) = sum_i gamma^(i+1) f_i(x)
 /// S over all m columns but R, S_t without the quotient's.
-/// @dev A sum over E with factors in F is five sums of products of 62 bits. A power is held as two words, coefficients 0, 1, 2 and
-/// 3, 4, in slots of 85 bits: up to 2^23 products add up before anything is reduced.
+/// @dev A sum over E with factors in F is five sums of products of 62 bits. An element of E is held as two words, coefficients 0, 1, 2
+/// and 3, 4, in slots of 85 bits (*wide*): 2^22 products add up before anything is reduced.
 library Deep {
+    uint256 private constant SLOT_51 = 0x7ffffffffffff;
     uint256 private constant SLOT_85 = 0x1fffffffffffffffffffff;
 
     struct Combination {
-        uint256[] weights; // gamma^(i+1) in two words each
+        uint256 weights; // memory address: gamma^(i+1), wide
+        uint256 row; // memory address of room for one position's elements
+        uint256 traceColumns;
+        uint256 columns; // m
         uint256 last; // gamma^m
         uint256 atZ; // S(z)
         uint256 atNextZ; // S_t(g z)
@@ -26,34 +30,39 @@ library Deep {
         pure
         returns (Combination memory c)
     {
-        uint256 traceColumns = trees[ProofLayout.PREPROCESSED].columns + trees[ProofLayout.MAIN].columns
+        c.traceColumns = trees[ProofLayout.PREPROCESSED].columns + trees[ProofLayout.MAIN].columns
             + trees[ProofLayout.AUX].columns;
-        uint256 columns = traceColumns + trees[ProofLayout.QUOTIENT].columns - 5;
-        uint256[] memory packed;
-        (packed, c.weights) = powers(gamma, columns);
-        c.last = packed[columns - 1];
-        uint256 stride = ProofLayout.EXTENSION_BYTES;
-        c.atZ = _weigh(packed, opened, 0, traceColumns);
-        c.atNextZ = _weigh(packed, opened + stride * traceColumns, 0, traceColumns);
-        c.atZ += _weigh(packed, opened + 2 * stride * traceColumns, traceColumns, columns);
+        c.columns = c.traceColumns + trees[ProofLayout.QUOTIENT].columns - 5;
+        c.weights = _allocate(2 * c.columns + 16); // the last word of elements reads a little further
+        c.row = _allocate(c.columns / 8 + 2);
+        (c.last, c.atZ, c.atNextZ) = _opened(gamma, opened, c.traceColumns, c.columns, c.weights);
     }
 
-    /// @dev sum_i gamma^(i+1) v_i for first <= i < end, reduced; v_first at `values` in calldata.
-    function _weigh(uint256[] memory packed, uint256 values, uint256 first, uint256 end)
+    /// @dev gamma^m, S(z), S_t(g z), each reduced; writes the wide powers.
+    function _opened(uint256 gamma, uint256 opened, uint256 traceColumns, uint256 columns, uint256 weights)
         private
         pure
-        returns (uint256 sum)
+        returns (uint256 power, uint256 atZ, uint256 atNextZ)
     {
         unchecked {
-            for (uint256 i = first; i < end; ++i) {
-                uint256 word;
-                assembly ("memory-safe") {
-                    word := calldataload(values)
-                }
-                sum += Quintic.mul(packed[i], Quintic.unpack(word)); // below 2^16 terms of 2^32
-                values += ProofLayout.EXTENSION_BYTES;
+            uint256 atGz = opened + ProofLayout.EXTENSION_BYTES * traceColumns; // opened at g z
+            uint256 quotient = atGz + ProofLayout.EXTENSION_BYTES * traceColumns;
+            power = 1;
+            for (; opened < atGz; opened += ProofLayout.EXTENSION_BYTES) {
+                power = Quintic.mul(power, gamma);
+                weights = _storeWide(weights, power);
+                // Below 2^16 terms of 2^32: no slot overflows.
+                atZ += Quintic.mul(power, Quintic.load(opened));
+                atNextZ += Quintic.mul(power, Quintic.load(opened + quotient - atGz));
             }
-            return Quintic.reduce(sum);
+            uint256 end = quotient + ProofLayout.EXTENSION_BYTES * (columns - traceColumns);
+            for (; quotient < end; quotient += ProofLayout.EXTENSION_BYTES) {
+                power = Quintic.mul(power, gamma);
+                weights = _storeWide(weights, power);
+                atZ += Quintic.mul(power, Quintic.load(quotient));
+            }
+            atZ = Quintic.reduce(atZ);
+            atNextZ = Quintic.reduce(atNextZ);
         }
     }
 
@@ -68,102 +77,45 @@ library Deep {
         uint256 overNextZ
     ) internal pure returns (bool) {
         unchecked {
-            uint256 weight;
-            uint256[] memory weights = c.weights;
-            assembly ("memory-safe") {
-                weight := add(weights, 32)
+            uint256 end = _copyRow(c.row, trees[ProofLayout.PREPROCESSED], i);
+            end = _copyRow(end, trees[ProofLayout.MAIN], i);
+            end = _copyRow(end, trees[ProofLayout.AUX], i);
+            uint256 right; // (S(x) - S(z)) (x - g z) + gamma^m (S_t(x) - S_t(g z)) (x - z)
+            {
+                (uint256 low, uint256 high) = accumulate(0, 0, c.weights, c.row, c.traceColumns);
+                right = Quintic.mul(overZ, Quintic.mul(c.last, Quintic.sub(collect(low, high), c.atNextZ)));
+                end = _copyRow(end, trees[ProofLayout.QUOTIENT], i);
+                uint256 quotientWeights = c.weights + 64 * c.traceColumns;
+                (low, high) = accumulate(
+                    low, high, quotientWeights, c.row + 4 * c.traceColumns, c.columns - c.traceColumns
+                );
+                right += Quintic.mul(overNextZ, Quintic.sub(collect(low, high), c.atZ));
             }
-            uint256 low;
-            uint256 high;
-            (low, high, weight) = _row(low, high, weight, trees[ProofLayout.PREPROCESSED], i, 0);
-            (low, high, weight) = _row(low, high, weight, trees[ProofLayout.MAIN], i, 0);
-            (low, high, weight) = _row(low, high, weight, trees[ProofLayout.AUX], i, 0);
-            uint256 next = Quintic.mul(c.last, Quintic.sub(collect(low, high), c.atNextZ));
-            (low, high, weight) = _row(low, high, weight, trees[ProofLayout.QUOTIENT], i, 5);
-            uint256 right = Quintic.mul(overNextZ, Quintic.sub(collect(low, high), c.atZ));
-            right += Quintic.mul(overZ, next);
-
-            ProofLayout.Tree memory quotient = trees[ProofLayout.QUOTIENT];
-            uint256 mask = quotient.leaves + 4 * ((i + 1) * quotient.columns - 5);
+            uint256 mask; // R(x): the last five columns
             assembly ("memory-safe") {
-                mask := calldataload(mask)
+                mask := mload(sub(end, 20))
             }
-            uint256 left = Quintic.mul(Quintic.mul(overZ, overNextZ), Quintic.sub(value, Quintic.unpack(mask)));
+            uint256 left = Quintic.mul(overZ, overNextZ);
+            left = Quintic.mul(left, Quintic.sub(value, Quintic.unpack(mask)));
             return Quintic.equal(left, right);
         }
     }
 
-    /// @dev Adds row i of a tree, without its last `except` columns, to a sum in progress.
-    function _row(uint256 low, uint256 high, uint256 weight, ProofLayout.Tree memory tree, uint256 i, uint256 except)
-        private
-        pure
-        returns (uint256, uint256, uint256)
-    {
+    /// @dev Copies row i of a tree's leaves to memory at `to`; returns the address behind it.
+    function _copyRow(uint256 to, ProofLayout.Tree memory tree, uint256 i) private pure returns (uint256 end) {
         unchecked {
-            uint256 count = tree.columns;
-            if (count == 0) return (low, high, weight);
-            uint256 elements = tree.leaves + 4 * i * count;
-            count -= except;
-            (low, high) = accumulate(low, high, weight, elements, count);
-            return (low, high, weight + 64 * count);
-        }
-    }
-
-    /// @notice gamma^(i+1) for i < count, each reduced, and the same in two words each: weights[2i], weights[2i + 1].
-    function powers(uint256 gamma, uint256 count)
-        internal
-        pure
-        returns (uint256[] memory packed, uint256[] memory weights)
-    {
-        packed = new uint256[](count);
-        weights = new uint256[](2 * count);
-        uint256 power = gamma;
-        for (uint256 i = 0; i < count; ++i) {
-            packed[i] = power;
-            (weights[2 * i], weights[2 * i + 1]) = widen(power);
-            power = Quintic.mul(power, gamma);
-        }
-    }
-
-    /// @notice `count` elements of E in calldata at `offset`, each in two words.
-    function split(uint256 offset, uint256 count) internal pure returns (uint256[] memory weights) {
-        weights = new uint256[](2 * count);
-        for (uint256 i = 0; i < count; ++i) {
-            uint256 word;
+            uint256 length = ProofLayout.ELEMENT_BYTES * tree.columns;
+            uint256 from = tree.leaves + i * length;
             assembly ("memory-safe") {
-                word := calldataload(add(offset, mul(20, i)))
+                calldatacopy(to, from, length)
             }
-            (weights[2 * i], weights[2 * i + 1]) = widen(Quintic.unpack(word));
+            return to + length;
         }
     }
 
-    /// @notice Coefficients 0, 1, 2 and 3, 4 of a packed element in slots of 85 bits.
-    function widen(uint256 a) internal pure returns (uint256 low, uint256 high) {
-        unchecked {
-            uint256 slot = 0x7ffffffffffff;
-            low = (a & slot) | ((a >> 51) & slot) << 85 | ((a >> 102) & slot) << 170;
-            high = ((a >> 153) & slot) | (a >> 204) << 85;
-        }
-    }
-
-    /// @notice sum_k c_k y^k for coefficients in two words each, canonical; y in F.
-    function powerSum(uint256[] memory coefficients, uint256 y) internal pure returns (uint256) {
-        uint256 low;
-        uint256 high;
-        assembly ("memory-safe") {
-            let at := add(coefficients, 32)
-            let end := add(at, shl(5, mload(coefficients)))
-            for { let power := 1 } lt(at, end) { at := add(at, 64) } {
-                low := add(low, mul(power, mload(at)))
-                high := add(high, mul(power, mload(add(at, 32))))
-                power := mulmod(power, y, 0x78000001)
-            }
-        }
-        return collect(low, high);
-    }
-
-    /// @notice Adds sum_i weight_i v_i to a sum in progress; v_i are `count` elements in calldata, 4 bytes each.
-    /// @param weight Memory address of the first weight's two words.
+    /// @notice Adds sum_i w_i v_i to a wide sum; w_i in E are wide words in memory at `weight`, v_i in F `count` elements of 4 bytes
+    /// in memory at `elements`.
+    /// @dev Eight elements a word. Lanes behind the last element are shifted out: whatever stands there counts zero times.
     function accumulate(uint256 low, uint256 high, uint256 weight, uint256 elements, uint256 count)
         internal
         pure
@@ -172,8 +124,12 @@ library Deep {
         assembly ("memory-safe") {
             newLow := low
             newHigh := high
-            for {} gt(count, 7) { count := sub(count, 8) } {
-                let word := calldataload(elements)
+            for { let left := count } sgt(left, 0) { left := sub(left, 8) } {
+                let word := mload(elements)
+                if lt(left, 8) {
+                    let surplus := sub(256, shl(5, left))
+                    word := shl(surplus, shr(surplus, word))
+                }
                 let v := shr(224, word)
                 newLow := add(newLow, mul(v, mload(weight)))
                 newHigh := add(newHigh, mul(v, mload(add(weight, 32))))
@@ -201,17 +157,10 @@ library Deep {
                 weight := add(weight, 512)
                 elements := add(elements, 32)
             }
-            for {} count { count := sub(count, 1) } {
-                let v := shr(224, calldataload(elements))
-                newLow := add(newLow, mul(v, mload(weight)))
-                newHigh := add(newHigh, mul(v, mload(add(weight, 32))))
-                weight := add(weight, 64)
-                elements := add(elements, 4)
-            }
         }
     }
 
-    /// @notice The element of E that a sum in progress stands for, canonical.
+    /// @notice The element of E that a wide sum stands for, canonical.
     function collect(uint256 low, uint256 high) internal pure returns (uint256 a) {
         unchecked {
             a = (low & SLOT_85) % BabyBear.P;
@@ -219,6 +168,62 @@ library Deep {
             a |= (low >> 170) % BabyBear.P << 102;
             a |= (high & SLOT_85) % BabyBear.P << 153;
             a |= (high >> 85) % BabyBear.P << 204;
+        }
+    }
+
+    /// @notice `count` elements of E in calldata at `offset`, wide; returns their memory address.
+    function loadWide(uint256 offset, uint256 count) internal pure returns (uint256 wide) {
+        wide = _allocate(2 * count);
+        uint256 to = wide;
+        for (uint256 i = 0; i < count; ++i) {
+            to = _storeWide(to, Quintic.load(offset + ProofLayout.EXTENSION_BYTES * i));
+        }
+    }
+
+    /// @notice y^k for k < count, wide; returns their memory address.
+    function widePowers(uint256 y, uint256 count) internal pure returns (uint256 wide) {
+        wide = _allocate(2 * count + 16);
+        uint256 to = wide;
+        uint256 power = 1;
+        for (uint256 i = 0; i < count; ++i) {
+            to = _storeWide(to, power);
+            power = Quintic.mul(power, y);
+        }
+    }
+
+    /// @notice sum_k c_k y^k for `count` wide coefficients at `wide`, canonical; y in F.
+    function powerSum(uint256 wide, uint256 count, uint256 y) internal pure returns (uint256) {
+        uint256 low;
+        uint256 high;
+        assembly ("memory-safe") {
+            let power := 1
+            for { let end := add(wide, shl(6, count)) } lt(wide, end) { wide := add(wide, 64) } {
+                low := add(low, mul(power, mload(wide)))
+                high := add(high, mul(power, mload(add(wide, 32))))
+                power := mulmod(power, y, 0x78000001)
+            }
+        }
+        return collect(low, high);
+    }
+
+    /// @dev Writes an element, its slots below 2^32, as two wide words at `to`; returns the address behind them.
+    function _storeWide(uint256 to, uint256 a) private pure returns (uint256) {
+        unchecked {
+            uint256 low = (a & SLOT_51) | ((a >> 51) & SLOT_51) << 85 | ((a >> 102) & SLOT_51) << 170;
+            uint256 high = ((a >> 153) & SLOT_51) | (a >> 204) << 85;
+            assembly ("memory-safe") {
+                mstore(to, low)
+                mstore(add(to, 32), high)
+            }
+            return to + 64;
+        }
+    }
+
+    /// @dev Memory address of `words` fresh words.
+    function _allocate(uint256 words) private pure returns (uint256 pointer) {
+        assembly ("memory-safe") {
+            pointer := mload(0x40)
+            mstore(0x40, add(pointer, shl(5, words)))
         }
     }
 }

@@ -10,56 +10,63 @@ import {Quintic} from "./Quintic.sol";
 library Fri {
     /// @notice 2^k f*(x^(2^k)), f* = sum_j beta^j f_j, reduced, from the 2^k elements in calldata at `leaf` (20 bytes each, canonical).
     /// @param ratio beta / x for the leaf's first point x, reduced.
-    /// @param twists Inverse roots of unity w^-bitrev(i), i < 2^(k-1), w of order 2^k: the factor from the leaf's point 2i to its first.
-    /// A shorter leaf reads a prefix, which is the same list for it.
-    /// @dev `work` is memory for 2^k words. Values grow by additions only, to below 2^(2k) 3 p, and are reduced where they are multiplied.
-    function foldLeaf(uint256 leaf, uint256 k, uint256 ratio, uint256[] memory twists, uint256[] memory work)
+    /// @param twists Memory address of inverse roots of unity w^-bitrev(2 i), i < 2^(k-1), w of order 2^k: the factor from the leaf's
+    /// point 2i to its first. A shorter leaf's list is a prefix.
+    /// @param work Memory address of room for 2^(k-1) words.
+    /// @dev Values grow by additions only, to below 2^(2k) 3 p, and are reduced where they are multiplied.
+    function foldLeaf(uint256 leaf, uint256 k, uint256 ratio, uint256 twists, uint256 work)
         internal
         pure
         returns (uint256)
     {
         unchecked {
-            uint256 half = 1 << (k - 1);
-            for (uint256 i = 0; i < half; ++i) {
-                (uint256 even, uint256 odd) = _pairInCalldata(leaf, i);
+            uint256 to = work;
+            uint256 twist = twists;
+            for (uint256 end = leaf + (20 << k); leaf < end; leaf += 40) {
+                uint256 even = Quintic.load(leaf);
+                uint256 odd = Quintic.load(leaf + 20);
+                uint256 factor = Quintic.scale(ratio, _mload(twist));
                 // Canonical values: even + p - odd is below 2 p, which `mul` takes as it is.
-                uint256 factor = i == 0 ? ratio : Quintic.scale(ratio, _at(twists, i));
-                _set(work, i, even + odd + Quintic.mul(factor, even + Quintic.P_SLOTS - odd));
+                _mstore(to, even + odd + Quintic.mul(factor, even + Quintic.P_SLOTS - odd));
+                to += 32;
+                twist += 32;
             }
-            uint256 bound = 4; // every value in `work` is below bound * p
-            while (half > 1) {
-                half >>= 1;
+            // Every value at `work` is now below 4 p; `offset` is a multiple of p above them.
+            for (uint256 offset = 4 * Quintic.P_SLOTS; to != work + 32; offset = 2 * offset + 2 * Quintic.P_SLOTS) {
                 ratio = Quintic.mul(ratio, ratio);
-                for (uint256 i = 0; i < half; ++i) {
-                    uint256 even = _at(work, 2 * i);
-                    uint256 odd = _at(work, 2 * i + 1);
-                    uint256 factor = i == 0 ? ratio : Quintic.scale(ratio, _at(twists, i));
-                    uint256 difference = Quintic.reduce(even + bound * Quintic.P_SLOTS - odd);
-                    _set(work, i, even + odd + Quintic.mul(factor, difference));
+                twist = twists;
+                uint256 end = to;
+                to = work;
+                for (uint256 from = work; from < end; from += 64) {
+                    uint256 even = _mload(from);
+                    uint256 odd = _mload(from + 32);
+                    uint256 factor = Quintic.scale(ratio, _mload(twist));
+                    _mstore(to, even + odd + Quintic.mul(factor, Quintic.reduce(even + offset - odd)));
+                    to += 32;
+                    twist += 32;
                 }
-                bound = 2 * bound + 2;
             }
-            return Quintic.reduce(_at(work, 0));
+            return Quintic.reduce(_mload(work));
         }
     }
 
-    /// @notice Points of a layer's codeword: offset * prod of roots at the set bits of the position, and their inverses.
+    /// @notice Where a layer's points are, and their inverses: offset and table of BabyBear.pointAt.
     struct Domain {
         uint256 offset;
         uint256 inverseOffset;
-        uint256[] roots;
-        uint256[] inverseRoots;
+        uint256 points;
+        uint256 inversePoints;
     }
 
     /// @notice Layer 0's domain, 2^logLength points.
     function domain(uint256 logLength) internal pure returns (Domain memory d) {
         d.offset = BabyBear.GENERATOR;
         d.inverseOffset = BabyBear.GENERATOR_INVERSE;
-        d.roots = BabyBear.rootsByBit(BabyBear.ROOT, logLength);
-        d.inverseRoots = BabyBear.rootsByBit(BabyBear.ROOT_INVERSE, logLength);
+        d.points = BabyBear.pointTable(BabyBear.ROOT, logLength);
+        d.inversePoints = BabyBear.pointTable(BabyBear.ROOT_INVERSE, logLength);
     }
 
-    /// @notice The domain of the points x^(2^times). The roots stay: position i's factors do not depend on the domain's size.
+    /// @notice The domain of the points x^(2^times). The tables stay: a position's factors do not depend on the domain's size.
     function halve(Domain memory d, uint256 times) internal pure {
         for (; times > 0; --times) {
             d.offset = mulmod(d.offset, d.offset, BabyBear.P);
@@ -75,28 +82,37 @@ library Fri {
     {
         unchecked {
             folded = new uint256[](indices.length);
-            uint256[] memory twists = inverseTwists(logFold);
-            uint256[] memory work = new uint256[](1 << logFold);
+            // w^-bitrev(2 i), w of order 2^logFold, does not depend on logFold either.
+            uint256[] memory twists = new uint256[](1 << (logFold - 1));
+            for (uint256 i = 0; i < twists.length; ++i) {
+                twists[i] = BabyBear.pointAt(1, d.inversePoints, 2 * i);
+            }
+            uint256[] memory work = new uint256[](twists.length);
+            uint256 twist;
+            uint256 room;
+            assembly ("memory-safe") {
+                twist := add(twists, 32)
+                room := add(work, 32)
+            }
             for (uint256 i = 0; i < indices.length; ++i) {
-                uint256 ratio =
-                    Quintic.scale(beta, BabyBear.pointAt(d.inverseOffset, d.inverseRoots, _at(indices, i) << logFold));
-                _set(folded, i, foldLeaf(leaves, logFold, ratio, twists, work));
+                uint256 ratio = Quintic.scale(beta, BabyBear.pointAt(d.inverseOffset, d.inversePoints, indices[i] << logFold));
+                folded[i] = foldLeaf(leaves, logFold, ratio, twist, room);
                 leaves += 20 << logFold;
             }
         }
     }
 
     /// @notice sum_k c_k y^k at the points of all positions in `indices`, canonical. c_k: `count` elements in calldata at `finals`.
-    /// @dev y lies in F: coefficients in two words of 85-bit slots (Deep), one base product a term, reduced once.
+    /// @dev y lies in F: coefficients are wide (Deep), two products a term, reduced once.
     function evaluate(uint256 finals, uint256 count, uint256[] memory indices, Domain memory d)
         internal
         pure
         returns (uint256[] memory values)
     {
         values = new uint256[](indices.length);
-        uint256[] memory coefficients = Deep.split(finals, count);
+        uint256 coefficients = Deep.loadWide(finals, count);
         for (uint256 i = 0; i < indices.length; ++i) {
-            values[i] = Deep.powerSum(coefficients, BabyBear.pointAt(d.offset, d.roots, indices[i]));
+            values[i] = Deep.powerSum(coefficients, count, BabyBear.pointAt(d.offset, d.points, indices[i]));
         }
     }
 
@@ -128,40 +144,15 @@ library Fri {
         }
     }
 
-    /// @notice w^-bitrev(i) for i < 2^(k-1), w of order 2^k.
-    function inverseTwists(uint256 k) internal pure returns (uint256[] memory twists) {
-        unchecked {
-            twists = new uint256[](k == 0 ? 0 : 1 << (k - 1));
-            uint256[] memory roots = BabyBear.rootsByBit(BabyBear.ROOT_INVERSE, k);
-            for (uint256 i = 0; i < twists.length; ++i) {
-                twists[i] = BabyBear.pointAt(1, roots, 2 * i);
-            }
+    function _mload(uint256 pointer) private pure returns (uint256 value) {
+        assembly ("memory-safe") {
+            value := mload(pointer)
         }
     }
 
-    /// @dev Elements 2i and 2i + 1 of a leaf in calldata.
-    function _pairInCalldata(uint256 leaf, uint256 i) private pure returns (uint256 even, uint256 odd) {
-        uint256 first;
-        uint256 second;
+    function _mstore(uint256 pointer, uint256 value) private pure {
         assembly ("memory-safe") {
-            let at := add(leaf, mul(40, i))
-            first := calldataload(at)
-            second := calldataload(add(at, 20))
-        }
-        even = Quintic.unpack(first);
-        odd = Quintic.unpack(second);
-    }
-
-    /// @dev list[i] without a bounds check: i < list.length by the loops above.
-    function _at(uint256[] memory list, uint256 i) private pure returns (uint256 value) {
-        assembly ("memory-safe") {
-            value := mload(add(add(list, 32), shl(5, i)))
-        }
-    }
-
-    function _set(uint256[] memory list, uint256 i, uint256 value) private pure {
-        assembly ("memory-safe") {
-            mstore(add(add(list, 32), shl(5, i)), value)
+            mstore(pointer, value)
         }
     }
 }

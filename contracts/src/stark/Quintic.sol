@@ -88,6 +88,15 @@ library Quintic {
         }
     }
 
+    /// @notice The element whose 20 bytes stand in calldata at `offset`.
+    function load(uint256 offset) internal pure returns (uint256) {
+        uint256 word;
+        assembly ("memory-safe") {
+            word := calldataload(offset)
+        }
+        return unpack(word);
+    }
+
     /// @notice 1/a, reduced; 0 for 0. Slots of `a` reduced.
     /// @dev a^(p + p^2 + p^3 + p^4) / norm(a), where norm(a) = a^(1 + p + ... + p^4) lies in F.
     function inverse(uint256 a) internal pure returns (uint256) {

@@ -48,8 +48,9 @@ contract StarkVerifier is IStarkVerifier {
         (bytes32 state, ProofLayout.Layout memory layout) = _bind(proof, domain, publicInputs, shape, p);
         Challenges memory drawn = _interact(state, layout, shape, p, publicInputs);
         uint256[][] memory leaves = _checkPaths(layout.trees, drawn.positions, p.logFolds);
-        _checkDeep(layout, drawn, leaves[0], p.logFolds[0]);
-        _checkFolds(layout, drawn.betas, leaves, p);
+        Fri.Domain memory domain = Fri.domain(p.logCodeword);
+        _checkDeep(layout, drawn, domain, p.logFolds[0]);
+        _checkFolds(layout, drawn.betas, leaves, p.logFolds, domain);
     }
 
     /// @dev Phase 0: everything that the proof is about, into the transcript's first state.
@@ -106,7 +107,7 @@ contract StarkVerifier is IStarkVerifier {
         state = _absorbRoot(state, Transcript.TAG_QUOTIENT, trees[ProofLayout.QUOTIENT]);
         // Phase 4: out of domain.
         drawn.z = challenges[3] = Transcript.drawElement(state, 0);
-        drawn.nextZ = Quintic.canonical(Quintic.scale(drawn.z, _generator(shape.logLength)));
+        drawn.nextZ = Quintic.canonical(Quintic.scale(drawn.z, BabyBear.rootOfUnity(shape.logLength)));
         state = Transcript.absorb(state, Transcript.TAG_OPENED, layout.opened, layout.openedBytes);
         _checkOutOfDomain(layout.opened, challenges, shape, publicInputs);
         // Phase 5: DEEP.
@@ -174,16 +175,13 @@ contract StarkVerifier is IStarkVerifier {
         pure
         returns (uint256[][] memory leaves)
     {
-        leaves = new uint256[][](logFolds.length + 1);
-        leaves[0] = positions;
+        leaves = new uint256[][](logFolds.length);
         for (uint256 t = 0; t < ProofLayout.FRI; ++t) {
             if (trees[t].columns != 0) _checkTree(trees[t], t, positions);
         }
-        uint256[] memory indices = positions;
         for (uint256 j = 0; j < logFolds.length; ++j) {
-            indices = _parents(indices, logFolds[j]);
-            leaves[j + 1] = indices;
-            _checkTree(trees[ProofLayout.FRI + j], ProofLayout.FRI + j, indices);
+            leaves[j] = _parents(j == 0 ? positions : leaves[j - 1], logFolds[j]);
+            _checkTree(trees[ProofLayout.FRI + j], ProofLayout.FRI + j, leaves[j]);
         }
     }
 
@@ -214,14 +212,14 @@ contract StarkVerifier is IStarkVerifier {
     function _checkDeep(
         ProofLayout.Layout memory layout,
         Challenges memory drawn,
-        uint256[] memory positions,
+        Fri.Domain memory domain,
         uint256 logFold
     ) private pure {
+        uint256[] memory positions = drawn.positions;
         Deep.Combination memory c = Deep.combination(drawn.gamma, layout.opened, layout.trees);
-        uint256[] memory roots = BabyBear.rootsByBit(BabyBear.ROOT, layout.trees[ProofLayout.MAIN].depth);
         Fri.Cursor memory held = Fri.cursor(layout.trees[ProofLayout.FRI].leaves, logFold);
         for (uint256 i = 0; i < positions.length; ++i) {
-            uint256 x = BabyBear.pointAt(BabyBear.GENERATOR, roots, positions[i]);
+            uint256 x = BabyBear.pointAt(domain.offset, domain.points, positions[i]);
             uint256 value = Fri.valueAt(held, positions[i]);
             if (!Deep.agrees(c, layout.trees, i, value, x.sub(drawn.z), x.sub(drawn.nextZ))) {
                 revert DeepMismatch(positions[i]);
@@ -234,13 +232,13 @@ contract StarkVerifier is IStarkVerifier {
         ProofLayout.Layout memory layout,
         uint256[] memory betas,
         uint256[][] memory leaves,
-        ProofLayout.Parameters memory p
+        uint256[] memory logFolds,
+        Fri.Domain memory domain
     ) private pure {
-        Fri.Domain memory domain = Fri.domain(p.logCodeword);
         uint256 last = betas.length - 1;
         for (uint256 j = 0; j <= last; ++j) {
-            uint256 logFold = p.logFolds[j];
-            uint256[] memory indices = leaves[j + 1];
+            uint256 logFold = logFolds[j];
+            uint256[] memory indices = leaves[j];
             uint256[] memory folded =
                 Fri.foldLeaves(layout.trees[ProofLayout.FRI + j].leaves, indices, logFold, betas[j], domain);
             Fri.halve(domain, logFold);
@@ -250,21 +248,13 @@ contract StarkVerifier is IStarkVerifier {
                     if (!Quintic.equal(ends[i] << logFold, folded[i])) revert FinalMismatch(indices[i]);
                 }
             } else {
-                Fri.Cursor memory held = Fri.cursor(layout.trees[ProofLayout.FRI + j + 1].leaves, p.logFolds[j + 1]);
+                Fri.Cursor memory held = Fri.cursor(layout.trees[ProofLayout.FRI + j + 1].leaves, logFolds[j + 1]);
                 for (uint256 i = 0; i < indices.length; ++i) {
                     if (!Quintic.equal(Fri.valueAt(held, indices[i]) << logFold, folded[i])) {
                         revert FoldMismatch(j, indices[i]);
                     }
                 }
             }
-        }
-    }
-
-    /// @dev g, of order n.
-    function _generator(uint256 logLength) private pure returns (uint256 g) {
-        g = BabyBear.ROOT;
-        for (uint256 k = BabyBear.TWO_ADICITY; k > logLength; --k) {
-            g = mulmod(g, g, BabyBear.P);
         }
     }
 

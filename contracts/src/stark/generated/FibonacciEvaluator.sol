@@ -37,10 +37,10 @@ contract FibonacciEvaluator is AirEvaluator {
         prelude[9] = _minusRow(z, 10, 1023);
         prelude[10] = Quintic.inverse(prelude[9]);
         assembly ("memory-safe") {
-            if gt(mload(0x40), 0x2000) { revert(0, 0) }
-            calldatacopy(0x2000, opened.offset, 128)
-            calldatacopy(0x2080, publicInputs.offset, 32)
-            mcopy(0x20a0, add(prelude, 32), 352)
+            if gt(mload(0x40), 0x3000) { revert(0, 0) }
+            calldatacopy(0x3000, opened.offset, 128)
+            calldatacopy(0x3080, publicInputs.offset, 32)
+            mcopy(0x30a0, add(prelude, 32), 352)
             mstore(0, 0x7800000100000f000000200001e000000400003c0000008000078000001)
 
             // As in Quintic.sol, where the bounds stand.
@@ -48,27 +48,29 @@ contract FibonacciEvaluator is AirEvaluator {
                 r := sub(a, mul(and(shr(30, mul(and(shr(24, a), 0x7ffffff000000ffffffe000001ffffffc000003ffffff8000007ffffff), 0x888888)), 0x1fffff00000003ffffe00000007ffffc0000000fffff80000001fffff), 0x78000001))
             }
             function product(a, b) -> r {
-                let m := 0x7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe
-                let low := 0xffff000000001fffe000000003fffc000000007fff800000000ffff
-                r := reduce(mulmod(a, and(shr(16, b), low), m))
-                r := reduce(add(shl(16, r), mulmod(a, and(b, low), m)))
+                r := mulmod(a, and(shr(16, b), 0xffff000000001fffe000000003fffc000000007fff800000000ffff), 0x7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe)
+                r := sub(r, mul(and(shr(30, mul(and(shr(24, r), 0x7ffffff000000ffffffe000001ffffffc000003ffffff8000007ffffff), 0x888888)), 0x1fffff00000003ffffe00000007ffffc0000000fffff80000001fffff), 0x78000001))
+                r := add(shl(16, r), mulmod(a, and(b, 0xffff000000001fffe000000003fffc000000007fff800000000ffff), 0x7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe))
+                r := sub(r, mul(and(shr(30, mul(and(shr(24, r), 0x7ffffff000000ffffffe000001ffffffc000003ffffff8000007ffffff), 0x888888)), 0x1fffff00000003ffffe00000007ffffc0000000fffff80000001fffff), 0x78000001))
             }
             function scale(a, s) -> r {
-                r := reduce(mul(a, shr(16, s)))
-                r := reduce(add(shl(16, r), mul(a, and(s, 0xffff))))
+                r := mul(a, shr(16, s))
+                r := sub(r, mul(and(shr(30, mul(and(shr(24, r), 0x7ffffff000000ffffffe000001ffffffc000003ffffff8000007ffffff), 0x888888)), 0x1fffff00000003ffffe00000007ffffc0000000fffff80000001fffff), 0x78000001))
+                r := add(shl(16, r), mul(a, and(s, 0xffff)))
+                r := sub(r, mul(and(shr(30, mul(and(shr(24, r), 0x7ffffff000000ffffffe000001ffffffc000003ffffff8000007ffffff), 0x888888)), 0x1fffff00000003ffffe00000007ffffc0000000fffff80000001fffff), 0x78000001))
             }
             // boundary result
-            result := add(0, sub(add(mload(0x2000), mload(0)), mload(0x2080)))
-            result := product(mload(0x21a0), result)
+            result := add(0, sub(add(mload(0x3000), mload(0)), mload(0x3080)))
+            result := product(mload(0x31a0), result)
             // boundary start
-            result := add(product(mload(0x20a0), product(result, mload(0x2140))), add(mload(0x2000), 2013265920))
-            result := product(mload(0x2160), reduce(result))
+            result := add(product(mload(0x30a0), product(result, mload(0x3140))), add(mload(0x3000), 2013265920))
+            result := product(mload(0x3160), reduce(result))
             // transition square sum
-            result := add(product(mload(0x20a0), product(product(result, mload(0x2100)), mload(0x21e0))), sub(add(mload(0x2060), mul(3, mload(0))), add(product(mload(0x2020), mload(0x2020)), product(mload(0x2000), mload(0x2000)))))
+            result := add(product(mload(0x30a0), product(product(result, mload(0x3100)), mload(0x31e0))), sub(add(mload(0x3060), mul(3, mload(0))), add(product(mload(0x3020), mload(0x3020)), product(mload(0x3000), mload(0x3000)))))
             // transition shift
-            result := add(product(mload(0x20a0), reduce(result)), sub(add(mload(0x2040), mload(0)), mload(0x2020)))
-            result := product(mload(0x21c0), reduce(result))
-            result := product(result, mload(0x2120))
+            result := add(product(mload(0x30a0), reduce(result)), sub(add(mload(0x3040), mload(0)), mload(0x3020)))
+            result := product(mload(0x31c0), reduce(result))
+            result := product(result, mload(0x3120))
         }
     }
 }

@@ -38,10 +38,10 @@ contract RangesEvaluator is AirEvaluator {
         prelude[9] = _recombined(opened, 8);
         prelude[11] = _recombined(opened, 21);
         assembly ("memory-safe") {
-            if gt(mload(0x40), 0x2000) { revert(0, 0) }
-            calldatacopy(0x2000, opened.offset, 832)
-            calldatacopy(0x2340, publicInputs.offset, 256)
-            mcopy(0x2440, add(prelude, 32), 384)
+            if gt(mload(0x40), 0x3000) { revert(0, 0) }
+            calldatacopy(0x3000, opened.offset, 832)
+            calldatacopy(0x3340, publicInputs.offset, 256)
+            mcopy(0x3440, add(prelude, 32), 384)
             mstore(0, 0x7800000100000f000000200001e000000400003c0000008000078000001)
 
             // As in Quintic.sol, where the bounds stand.
@@ -49,22 +49,24 @@ contract RangesEvaluator is AirEvaluator {
                 r := sub(a, mul(and(shr(30, mul(and(shr(24, a), 0x7ffffff000000ffffffe000001ffffffc000003ffffff8000007ffffff), 0x888888)), 0x1fffff00000003ffffe00000007ffffc0000000fffff80000001fffff), 0x78000001))
             }
             function product(a, b) -> r {
-                let m := 0x7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe
-                let low := 0xffff000000001fffe000000003fffc000000007fff800000000ffff
-                r := reduce(mulmod(a, and(shr(16, b), low), m))
-                r := reduce(add(shl(16, r), mulmod(a, and(b, low), m)))
+                r := mulmod(a, and(shr(16, b), 0xffff000000001fffe000000003fffc000000007fff800000000ffff), 0x7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe)
+                r := sub(r, mul(and(shr(30, mul(and(shr(24, r), 0x7ffffff000000ffffffe000001ffffffc000003ffffff8000007ffffff), 0x888888)), 0x1fffff00000003ffffe00000007ffffc0000000fffff80000001fffff), 0x78000001))
+                r := add(shl(16, r), mulmod(a, and(b, 0xffff000000001fffe000000003fffc000000007fff800000000ffff), 0x7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe))
+                r := sub(r, mul(and(shr(30, mul(and(shr(24, r), 0x7ffffff000000ffffffe000001ffffffc000003ffffff8000007ffffff), 0x888888)), 0x1fffff00000003ffffe00000007ffffc0000000fffff80000001fffff), 0x78000001))
             }
             function scale(a, s) -> r {
-                r := reduce(mul(a, shr(16, s)))
-                r := reduce(add(shl(16, r), mul(a, and(s, 0xffff))))
+                r := mul(a, shr(16, s))
+                r := sub(r, mul(and(shr(30, mul(and(shr(24, r), 0x7ffffff000000ffffffe000001ffffffc000003ffffff8000007ffffff), 0x888888)), 0x1fffff00000003ffffe00000007ffffc0000000fffff80000001fffff), 0x78000001))
+                r := add(shl(16, r), mul(a, and(s, 0xffff)))
+                r := sub(r, mul(and(shr(30, mul(and(shr(24, r), 0x7ffffff000000ffffffe000001ffffffc000003ffffff8000007ffffff), 0x888888)), 0x1fffff00000003ffffe00000007ffffc0000000fffff80000001fffff), 0x78000001))
             }
             // everywhere lookup table
-            result := add(0, sub(add(product(reduce(add(mload(0x2000), mload(0x2460))), reduce(sub(add(sub(add(mload(0x25a0), mul(2, mload(0))), mload(0x2560)), mul(2, mload(0))), mload(0x2540)))), mul(2, mload(0))), sub(mload(0), mload(0x2040))))
+            result := add(0, sub(add(product(reduce(add(mload(0x3000), mload(0x3460))), reduce(sub(add(sub(add(mload(0x35a0), mul(2, mload(0))), mload(0x3560)), mul(2, mload(0))), mload(0x3540)))), mul(2, mload(0))), sub(mload(0), mload(0x3040))))
             // everywhere lookup value+rest
-            mstore(0x25c0, add(mload(0x2460), sub(add(mload(0x2520), mload(0)), mload(0x2020))))
-            mstore(0x25e0, add(mload(0x2020), mload(0x2460)))
-            result := add(product(mload(0x2440), reduce(result)), sub(add(product(product(mload(0x2540), mload(0x25e0)), reduce(mload(0x25c0))), mul(6, mload(0))), add(mload(0x25e0), mload(0x25c0))))
-            result := product(mload(0x24c0), reduce(result))
+            mstore(0x35c0, add(mload(0x3460), sub(add(mload(0x3520), mload(0)), mload(0x3020))))
+            mstore(0x35e0, add(mload(0x3020), mload(0x3460)))
+            result := add(product(mload(0x3440), reduce(result)), sub(add(product(product(mload(0x3540), mload(0x35e0)), reduce(mload(0x35c0))), mul(6, mload(0))), add(mload(0x35e0), mload(0x35c0))))
+            result := product(mload(0x34c0), reduce(result))
         }
     }
 }
