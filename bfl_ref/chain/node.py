@@ -16,18 +16,21 @@ import subprocess
 import sys
 import tempfile
 import time
+from ast import literal_eval
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import requests
 import rlp
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_tester import EthereumTester, PyEVMBackend
+from eth_tester.exceptions import TransactionFailed
 from eth_utils import keccak
 from web3 import EthereumTesterProvider, HTTPProvider, Web3
+from web3.types import RPCEndpoint, RPCResponse
 
 from .compile import CONTRACTS
 
@@ -130,6 +133,22 @@ def _backend(keys: tuple[LocalAccount, ...]) -> PyEVMBackend:
     return PyEVMBackend(genesis_parameters=genesis, genesis_state=state)
 
 
+class _TesterProvider(EthereumTesterProvider):
+    """eth-tester with the answer of a JSON-RPC node to a revert: an error that carries the revert data."""
+
+    def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
+        try:
+            return super().make_request(method, params)
+        except TransactionFailed as error:
+            reason = str(error).removeprefix("execution reverted: ")
+            failure: dict[str, Any] = {"code": 3, "message": str(error)}
+            if reason.startswith(
+                ("b'", 'b"')
+            ):  # eth-tester hands revert data over as the text of a bytes literal
+                failure |= {"message": "execution reverted", "data": "0x" + literal_eval(reason).hex()}
+            return {"id": 1, "jsonrpc": "2.0", "error": failure}  # type: ignore[typeddict-item]
+
+
 def _tester_node(backend: PyEVMBackend, keys: tuple[LocalAccount, ...]) -> Node:
     tester = EthereumTester(backend)
 
@@ -142,7 +161,9 @@ def _tester_node(backend: PyEVMBackend, keys: tuple[LocalAccount, ...]) -> Node:
         if count > 0:
             tester.mine_blocks(count)
 
-    return Node("embedded", Web3(EthereumTesterProvider(tester)), keys, wait_blocks, export)
+    web3 = Web3(_TesterProvider(tester))
+    web3.eth.default_account = keys[0].address  # who asks in a view call: eth-tester wants an account with funds
+    return Node("embedded", web3, keys, wait_blocks, export)
 
 
 @contextlib.contextmanager

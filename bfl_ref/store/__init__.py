@@ -2,11 +2,13 @@
 
 from bfl_ref.store.folder import CorruptObject, FolderStore, MissingObject, Store, StoreFull
 from bfl_ref.store.formats import canonical_json, pack, parse_json, unpack
+from bfl_ref.store.metered import MeteredStore
 from bfl_ref.store.unixfs import cid_from_parts, cid_of, cid_parts
 
 __all__ = [
     "CorruptObject",
     "FolderStore",
+    "MeteredStore",
     "MissingObject",
     "Store",
     "StoreFull",

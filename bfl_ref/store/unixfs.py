@@ -77,7 +77,7 @@ def parse_cid(cid: str) -> CID:
 def cid_parts(cid: str) -> tuple[bytes, int]:
     """(sha-256 digest of 32 bytes, codec 0x55 raw or 0x70 dag-pb): the form in which a contract keeps a CID."""
     parsed = parse_cid(cid)
-    return parsed.raw_digest, parsed.codec.code
+    return bytes(parsed.raw_digest), parsed.codec.code
 
 
 def cid_from_parts(digest: bytes, codec: int) -> str:

@@ -1,0 +1,182 @@
+"""The deployed system: its contracts wired once, found again by a deployment file, its history read from the chain alone."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from eth_account.signers.local import LocalAccount
+from eth_utils import keccak
+from web3.exceptions import ContractLogicError
+
+from ..store import canonical_json
+from .clients import Consortium, ModelRegistry, RoundManager, StakeVault, UtilityToken
+from .compile import Artifact, compile_contracts, system_sources
+from .events import CandidateSubmitted, Event
+from .node import Node, WrongChain
+from .records import Content, Role, RoundParameters
+from .transactions import Client, named, transact
+
+SYSTEM_ROLE, FREEZER_ROLE, MODEL_WRITER_ROLE = (
+    keccak(text=name) for name in ("SYSTEM_ROLE", "FREEZER_ROLE", "MODEL_WRITER_ROLE")
+)
+CLIENTS: dict[str, type[Client]] = {
+    kind.__name__: kind for kind in (Consortium, UtilityToken, StakeVault, ModelRegistry, RoundManager)
+}
+BLOCKS_A_QUERY = 5_000  # public nodes refuse log queries over longer ranges
+
+
+class NoSuchDeployment(ValueError):
+    """The deployment file does not fit the chain or the sources: the message names what was expected and what was found."""
+
+
+@dataclass(frozen=True)
+class Genesis:
+    """What the system starts from.
+
+    members: address -> roles.  balances: address -> tokens, smallest unit; their sum is the supply.  model: the model of
+    round 0.  voting_period, unlock_delay: blocks.
+    """
+
+    members: Mapping[str, Role]
+    balances: Mapping[str, int]
+    model: Content
+    parameters: RoundParameters
+    voting_period: int = 100
+    unlock_delay: int = 100
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Where a system stands. block: the first that can hold its events. code_digest: of all creation code, hex."""
+
+    chain_id: int
+    block: int
+    code_digest: str
+    addresses: dict[str, str]
+
+
+class System:
+    """The contracts of one deployment: `consortium`, `token`, `vault`, `registry`, `rounds`.
+
+    gas: "Contract.function" -> gas used, one entry a transaction sent through this object.
+    """
+
+    def __init__(self, node: Node, deployment: Deployment):
+        """Connects to an existing deployment. Raises WrongChain, or NoSuchDeployment for other sources or missing code."""
+        artifacts = compile_contracts(system_sources())
+        if (got := node.web3.eth.chain_id) != deployment.chain_id:
+            raise WrongChain(deployment.chain_id, got, node.kind)
+        if (digest := code_digest(artifacts)) != deployment.code_digest:
+            raise NoSuchDeployment(
+                f"expected code digest {deployment.code_digest}, the sources here give {digest}"
+            )
+        self.node, self.deployment = node, deployment
+        self.gas: dict[str, list[int]] = {}
+        abis = [artifact.abi for artifact in artifacts.values()]
+        clients: dict[str, Any] = {}
+        for name, kind in CLIENTS.items():
+            address, artifact = deployment.addresses[name], artifacts[name]
+            if (size := len(node.web3.eth.get_code(address))) != artifact.runtime_bytes:  # type: ignore[arg-type]
+                raise NoSuchDeployment(
+                    f"expected {artifact.runtime_bytes} bytes of {name} at {address}, found {size} bytes of code"
+                )
+            contract = node.web3.eth.contract(address, abi=artifact.abi, decode_tuples=True)  # type: ignore[call-overload]
+            clients[name] = kind(node, contract, abis, self.gas)
+        self.consortium: Consortium = clients["Consortium"]
+        self.token: UtilityToken = clients["UtilityToken"]
+        self.vault: StakeVault = clients["StakeVault"]
+        self.registry: ModelRegistry = clients["ModelRegistry"]
+        self.rounds: RoundManager = clients["RoundManager"]
+
+    def save(self, path: Path) -> None:
+        """The deployment file, for `connect`."""
+        path.write_text(json.dumps(asdict(self.deployment), indent=1) + "\n")
+
+    def events(self, first: int | None = None, last: int | None = None) -> list[Event]:
+        """Every event of the deployment in blocks first .. last (default: all), in order; from the chain alone."""
+        eth = self.node.web3.eth
+        clients = {client.address: client for client in self.clients()}
+        start = self.deployment.block if first is None else first
+        end = eth.block_number if last is None else last
+        logs: list[Any] = []
+        for block in range(start, end + 1, BLOCKS_A_QUERY):
+            logs += eth.get_logs(
+                {
+                    "fromBlock": block,
+                    "toBlock": min(block + BLOCKS_A_QUERY - 1, end),
+                    "address": list(clients),
+                }
+            )
+        logs.sort(key=lambda log: (log["blockNumber"], log["logIndex"]))
+        return [event for log in logs for event in clients[log["address"]].events([log])]
+
+    def clients(self) -> tuple[Client, ...]:
+        return self.consortium, self.token, self.vault, self.registry, self.rounds
+
+    def holders(self, role: Role) -> tuple[str, ...]:
+        """Members that hold a role now."""
+        consortium = self.consortium
+        return tuple(member for member in consortium.members() if consortium.roles_of(member) & role)
+
+    def validators(self) -> tuple[str, ...]:
+        return self.holders(Role.VALIDATOR)
+
+    def aggregators(self) -> tuple[str, ...]:
+        return self.holders(Role.AGGREGATOR)
+
+    def candidates(self, round_id: int) -> tuple[Content, ...]:
+        """The models that aggregators submitted in a round, in order, each once."""
+        submitted = (e for e in self.events() if isinstance(e, CandidateSubmitted) and e.round_id == round_id)
+        return tuple(dict.fromkeys(event.content for event in submitted))
+
+
+def deploy(node: Node, genesis: Genesis, deployer: LocalAccount) -> System:
+    """Deploys and wires everything; afterwards the deployer has no power. The order is that of IConsortium's NatSpec."""
+    artifacts = compile_contracts(system_sources())
+    block = node.web3.eth.block_number + 1
+    addresses: dict[str, str] = {}
+    gas: dict[str, list[int]] = {}
+
+    def create(name: str, *arguments: Any) -> str:
+        factory = node.web3.eth.contract(abi=artifacts[name].abi, bytecode=artifacts[name].bytecode)
+        try:
+            receipt = transact(node, factory.constructor(*arguments), deployer)
+        except ContractLogicError as error:
+            raise named(error, [artifact.abi for artifact in artifacts.values()]) from None
+        gas[f"{name}.constructor"] = [receipt["gasUsed"]]
+        addresses[name] = str(receipt["contractAddress"])
+        return addresses[name]
+
+    members, balances, parameters = genesis.members, genesis.balances, genesis.parameters
+    consortium = create(
+        "Consortium", list(members), [int(r) for r in members.values()], genesis.voting_period
+    )
+    token = create("UtilityToken", consortium, list(balances), list(balances.values()))
+    vault = create("StakeVault", consortium, token, genesis.unlock_delay)
+    registry = create("ModelRegistry", consortium, genesis.model.to_abi())
+    rounds = create(
+        "RoundManager", consortium, vault, registry, (parameters.min_stake, parameters.min_hospitals)
+    )
+    system = System(node, Deployment(node.web3.eth.chain_id, block, code_digest(artifacts), addresses))
+    system.gas.update(gas)
+    powers = [(SYSTEM_ROLE, holder) for holder in (token, vault, registry, rounds)]
+    powers += [(FREEZER_ROLE, rounds), (MODEL_WRITER_ROLE, rounds)]
+    system.consortium.seal(powers, sender=deployer)
+    return system
+
+
+def connect(node: Node, path: Path) -> System:
+    """The system that a deployment file names. Raises ValueError for another file, WrongChain, NoSuchDeployment."""
+    try:
+        deployment = Deployment(**json.loads(path.read_text()))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"expected a deployment file at {path}: {error}") from error
+    return System(node, deployment)
+
+
+def code_digest(artifacts: Mapping[str, Artifact]) -> str:
+    """SHA-256 over the creation code of the system's contracts, which ends in a digest of their sources."""
+    return sha256(canonical_json({name: artifacts[name].bytecode for name in CLIENTS})).hexdigest()

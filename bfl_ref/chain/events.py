@@ -1,0 +1,249 @@
+"""What the contracts tell: one frozen dataclass for every event, its fields as in contracts/src/interfaces.
+
+A (cid, digest, codec) that an event carries is one `Content` here. Addresses are checksummed.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from .records import AbortReason, Content, Phase, Role, RoundParameters, from_names
+
+
+@dataclass(frozen=True)
+class Event:
+    """Where an event stands: block, position among the block's logs, transaction hash (0x...), emitting contract."""
+
+    block: int
+    log_index: int
+    transaction: str
+    emitter: str
+
+
+@dataclass(frozen=True)
+class MemberAdmitted(Event):
+    member: str
+    roles: Role
+    version: int
+
+
+@dataclass(frozen=True)
+class MemberRemoved(Event):
+    member: str
+    roles: Role
+    version: int
+
+
+@dataclass(frozen=True)
+class RolesChanged(Event):
+    member: str
+    previous_roles: Role
+    roles: Role
+    version: int
+
+
+@dataclass(frozen=True)
+class ConsortiumSealed(Event):
+    deployer: str
+
+
+@dataclass(frozen=True)
+class VotingPeriodSet(Event):
+    blocks: int
+
+
+@dataclass(frozen=True)
+class CallProposed(Event):
+    proposal_id: int
+    proposer: str
+    target: str
+    data: bytes
+    deadline: int
+
+
+@dataclass(frozen=True)
+class VoteCast(Event):
+    proposal_id: int
+    member: str
+
+
+@dataclass(frozen=True)
+class ProposalExecuted(Event):
+    proposal_id: int
+    executor: str
+
+
+@dataclass(frozen=True)
+class RoleGranted(Event):
+    role: bytes
+    account: str
+    sender: str
+
+
+@dataclass(frozen=True)
+class RoleRevoked(Event):
+    role: bytes
+    account: str
+    sender: str
+
+
+@dataclass(frozen=True)
+class Transfer(Event):
+    from_: str
+    to: str
+    value: int
+
+
+@dataclass(frozen=True)
+class Approval(Event):
+    owner: str
+    spender: str
+    value: int
+
+
+@dataclass(frozen=True)
+class StakeLocked(Event):
+    member: str
+    amount: int
+    active: int
+
+
+@dataclass(frozen=True)
+class UnlockRequested(Event):
+    member: str
+    amount: int
+    unlocking: int
+    unlock_block: int
+
+
+@dataclass(frozen=True)
+class StakeWithdrawn(Event):
+    member: str
+    amount: int
+
+
+@dataclass(frozen=True)
+class StakeSlashed(Event):
+    member: str
+    slasher: str
+    amount: int
+    asked: int
+    reason: bytes
+
+
+@dataclass(frozen=True)
+class StakesFrozen(Event):
+    freezer: str
+    members: tuple
+
+
+@dataclass(frozen=True)
+class StakesReleased(Event):
+    freezer: str
+    members: tuple
+
+
+@dataclass(frozen=True)
+class TreasurySpent(Event):
+    to: str
+    amount: int
+
+
+@dataclass(frozen=True)
+class UnlockDelaySet(Event):
+    blocks: int
+
+
+@dataclass(frozen=True)
+class ModelRegistered(Event):
+    version: int
+    round_id: int
+    content: Content
+
+
+@dataclass(frozen=True)
+class PhaseAdvanced(Event):
+    round_id: int
+    from_: Phase
+    to: Phase
+    deadline: int
+
+
+@dataclass(frozen=True)
+class RoundAborted(Event):
+    round_id: int
+    phase: Phase
+    reason: AbortReason
+
+
+@dataclass(frozen=True)
+class RoundFinalised(Event):
+    round_id: int
+
+
+@dataclass(frozen=True)
+class RoundOpened(Event):
+    round_id: int
+    opener: str
+    model_version: int
+    model_digest: bytes
+    task: Content
+    parameters: RoundParameters
+    durations: tuple
+    members_version: int
+
+
+@dataclass(frozen=True)
+class HospitalSelected(Event):
+    round_id: int
+    hospital: str
+    stake: int
+
+
+@dataclass(frozen=True)
+class UpdateCommitted(Event):
+    round_id: int
+    hospital: str
+    content: Content
+    rows: int
+    commitment: bytes
+
+
+@dataclass(frozen=True)
+class HospitalDropped(Event):
+    round_id: int
+    hospital: str
+
+
+@dataclass(frozen=True)
+class CandidateSubmitted(Event):
+    round_id: int
+    aggregator: str
+    content: Content
+
+
+@dataclass(frozen=True)
+class ModelVoted(Event):
+    round_id: int
+    validator: str
+    digest: bytes
+    votes: int
+
+
+@dataclass(frozen=True)
+class ParametersSet(Event):
+    parameters: RoundParameters
+
+
+EVENTS: dict[str, type[Event]] = {kind.__name__: kind for kind in Event.__subclasses__()}
+
+
+def from_log(decoded: Any) -> Event:
+    """A dataclass above from what web3 decoded (`contract.events.X().process_log(log)`)."""
+    kind = EVENTS[decoded["event"]]
+    return kind(
+        block=decoded["blockNumber"],
+        log_index=decoded["logIndex"],
+        transaction=decoded["transactionHash"].to_0x_hex(),
+        emitter=decoded["address"],
+        **from_names(kind, decoded["args"]),
+    )

@@ -1,0 +1,171 @@
+"""What the contracts speak of, as plain values: the structs and enums of contracts/src/interfaces, field by field."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, is_dataclass
+from enum import IntEnum, IntFlag
+from typing import Any
+
+from ..store import cid_from_parts, cid_parts
+
+
+class Role(IntFlag):
+    """Roles of a member, a bit mask. Who holds AUDITOR alone reads, and does not vote."""
+
+    HOSPITAL = 1
+    AGGREGATOR = 2
+    VALIDATOR = 4
+    AUDITOR = 8
+
+
+class Phase(IntEnum):
+    """Phases of a round in their order, and its two outcomes. IDLE: not opened."""
+
+    IDLE = 0
+    SELECT = 1
+    TRAIN = 2
+    COMMIT = 3
+    DRAW = 4
+    PROVE = 5
+    SHARE = 6
+    AGGREGATE = 7
+    FINALISE = 8
+    SETTLE = 9
+    FINALISED = 10
+    ABORTED = 11
+
+
+class AbortReason(IntEnum):
+    """Why a round was aborted."""
+
+    TOO_FEW_HOSPITALS = 0
+    TOO_FEW_COMMITMENTS = 1
+    NO_CANDIDATE = 2
+    NO_QUORUM = 3
+
+
+@dataclass(frozen=True)
+class Content:
+    """A file kept off chain. cid: where it is. digest: 32 bytes, the protocol's own digest of what it holds."""
+
+    cid: str
+    digest: bytes
+
+    def to_abi(self) -> tuple[bytes, bytes, int]:
+        """(sha-256 inside the CID, digest, codec). ValueError for a CID that is not ours or a digest of another length."""
+        if len(self.digest) != 32:
+            raise ValueError(f"expected a digest of 32 bytes, got {len(self.digest)}")
+        sha256, codec = cid_parts(self.cid)
+        return sha256, self.digest, codec
+
+
+@dataclass(frozen=True)
+class Member:
+    """roles: zero if it is no member. position: 1 + index in `members`. version: membership version of its last change."""
+
+    roles: Role
+    position: int
+    version: int
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A call that the consortium makes once its members want it. deadline: the last block for it."""
+
+    target: str
+    deadline: int
+    executed: bool
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Stake:
+    """A member's stake in the token's smallest unit. unlock_block: first block in which `unlocking` can be withdrawn."""
+
+    active: int
+    unlocking: int
+    unlock_block: int
+    freezes: int
+
+
+@dataclass(frozen=True)
+class Model:
+    """A version of the global model, the round that made it (0: genesis) and the block in which it came in force."""
+
+    content: Content
+    round_id: int
+    block_number: int
+
+
+@dataclass(frozen=True)
+class RoundParameters:
+    """min_stake: active stake that a hospital needs, smallest unit. min_hospitals: how many a round needs."""
+
+    min_stake: int
+    min_hospitals: int
+
+
+@dataclass(frozen=True)
+class Round:
+    """A round as frozen at its opening (down to the counts of its voters, and the task) and as counted since."""
+
+    min_stake: int
+    min_hospitals: int
+    members_version: int
+    model_version: int
+    aggregators: int
+    validators: int
+    selected: int
+    committed: int
+    submitted: int
+    voted: int
+    leading: int
+    task: Content
+
+
+@dataclass(frozen=True)
+class Participation:
+    """What a member did in a round. commitment: zeros if none; cid, codec: of its update, as the contract keeps them."""
+
+    commitment: bytes
+    cid: bytes
+    codec: int
+    rows: int
+    selected: bool
+    submitted: bool
+    voted: bool
+
+
+def from_abi(kind: Any, value: Any) -> Any:
+    """A decoded ABI value as `kind`: a record above (by the names of the struct's fields), an enum, a tuple, or as it is."""
+    if is_dataclass(kind):
+        names = value if isinstance(value, Mapping) else value._asdict()
+        if kind is Content:
+            return Content(cid_from_parts(names["cid"], names["codec"]), names["digest"])
+        return kind(**from_names(kind, names))  # type: ignore[operator]
+    if isinstance(kind, type) and issubclass(kind, IntEnum | IntFlag):
+        return kind(value)
+    return tuple(value) if kind is tuple else value
+
+
+def from_names(kind: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that a record or event declares itself, out of ABI values by their Solidity names.
+
+    A file stands packed in events and storage: `taskCid`, `taskDigest`, `taskCodec` are the field `task`; `cid`, `digest`,
+    `codec` are `content`. ValueError if names of the two sides do not match.
+    """
+    left = {snake(name): value for name, value in values.items()}
+    found = {}
+    for name, annotation in kind.__annotations__.items():
+        if annotation is Content and name not in left:
+            prefix = "" if name == "content" else f"{name}_"
+            left[name] = {part: left.pop(prefix + part) for part in ("cid", "digest", "codec")}
+        found[name] = from_abi(annotation, left.pop(name.rstrip("_")))
+    if left:
+        raise ValueError(f"expected the fields of {kind.__name__}, got {sorted(left)} besides")
+    return found
+
+
+def snake(name: str) -> str:
+    """blockNumber -> block_number, blocks_ -> blocks."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower().strip("_")
