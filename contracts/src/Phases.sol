@@ -66,12 +66,14 @@ abstract contract Phases is IPhases, Governed {
         Phase last = phaseOf(roundId);
         if (!_isOver(last)) revert RoundStillOpen(roundId, last);
         currentRound = ++roundId;
-        Clock memory clock;
+        uint256 packed = 0;
         for (uint256 i = 0; i < 9; ++i) {
             _requireRange("duration", durations[i], 1, MAX_PHASE_BLOCKS);
-            clock.durations |= uint216(durations[i]) << (24 * i);
+            packed |= uint256(durations[i]) << (24 * i);
         }
-        _enter(roundId, clock, Phase.Select);
+        // casting is safe: 9 x 24 bits
+        // forge-lint: disable-next-line(unsafe-typecast)
+        _enter(roundId, Clock(Phase.Idle, 0, uint216(packed)), Phase.Select);
     }
 
     function _requirePhase(uint256 roundId, Phase phase) internal view {
