@@ -86,7 +86,8 @@ def composition_at(
     def cells(at: int) -> list[Ext]:
         """Committed columns; five base values make one value of a lookup column."""
         middle = at + k_pre + k_main
-        return [*opened[at:middle], *_recombine(opened[middle : at + width])]
+        aux = _recombine(opened[middle : at + width])
+        return [opened[i] for i in range(at, middle)] + [aux[i] for i in range(k_aux)]
 
     frame = Frame(
         cur=cells(0),

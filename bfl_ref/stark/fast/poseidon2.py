@@ -10,13 +10,13 @@ from ..field import F
 P = np.uint64(F.order)
 
 
-@njit("uint64(uint64)", cache=True, inline="always")
+@njit(inline="always")
 def _sbox(x):
     square = x * x % P
     return (square * x % P) * (square * square % P) % P
 
 
-@njit("void(uint64[:])", cache=True)
+@njit
 def _external_linear(x):
     for i in range(0, 16, 4):
         a, b, c, d = x[i], x[i + 1], x[i + 2], x[i + 3]
@@ -29,7 +29,7 @@ def _external_linear(x):
             x[j] = (x[j] + total) % P
 
 
-@njit("uint32[:,:](uint32[:], int64, uint64[:,:], uint64[:], uint64[:])", cache=True)
+@njit(cache=True)
 def _chain(start, count, external, internal, diagonal):
     states = np.empty((16, count), np.uint32)
     x = start.astype(np.uint64)

@@ -247,14 +247,7 @@ def _run(instructions, immediates, weights, groups, short, run, after, start, re
                 out[t] = _reduce(np.uint64(x[t]) * factor)
 
 
-_COLUMNS = "uint32[:,::1]"
-_SIGNATURE = (
-    f"void(int32[:,::1], uint32[::1], {_COLUMNS}, UniTuple({_COLUMNS}, 3), {_COLUMNS}, int64,"
-    f" int32[::1], {_COLUMNS}, int64, {_COLUMNS})"
-)
-
-
-@njit(_SIGNATURE, parallel=True, cache=True)
+@njit(parallel=True, cache=True)
 def _composition(
     instructions, immediates, weights, groups, short, run, after, inverses, register_count, result
 ):
