@@ -1,5 +1,7 @@
 """Twins of poly.lde, poly.interpolate and poly.intt: many columns, parallel over columns."""
 
+from functools import lru_cache
+
 import numba
 import numpy as np
 
@@ -44,6 +46,7 @@ def intt(values: F) -> F:
     return interpolate(values[..., bit_reversal(log2(values.shape[-1]))], shift=1)
 
 
+@lru_cache(maxsize=32)  # a proof asks for few lengths, many times
 def _twiddles(length: int, inverse: bool = False) -> np.ndarray:
     """Entry half + j: omega_(2 half)^j (or its inverse) in Montgomery form, half = 1, 2, ..., length/2."""
     table = np.zeros(max(length, 2), dtype=np.uint32).view(F)
@@ -52,7 +55,9 @@ def _twiddles(length: int, inverse: bool = False) -> np.ndarray:
         omega = root_of_unity(2 * half)
         table[half : 2 * half] = powers(pow(omega, -1, P) if inverse else omega, half)
         half *= 2
-    return to_montgomery(table)
+    found = to_montgomery(table)
+    found.flags.writeable = False
+    return found
 
 
 @numba.njit(cache=True, parallel=True)
