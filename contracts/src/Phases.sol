@@ -109,6 +109,8 @@ abstract contract Phases is IPhases, Governed {
     }
 
     function _isOver(Phase phase) private pure returns (bool) {
+        // an enumeration, not a balance that somebody could tip over
+        // slither-disable-next-line incorrect-equality
         return phase == Phase.Idle || phase >= Phase.Finalised;
     }
 }

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol";
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+
+import {Content} from "../src/interfaces/Content.sol";
+import {IConsortium, Power, SYSTEM_ROLE} from "../src/interfaces/IConsortium.sol";
+import {IModelRegistry} from "../src/interfaces/IModelRegistry.sol";
+import {IPhases} from "../src/interfaces/IPhases.sol";
+import {IRoundManager, RoundParameters} from "../src/interfaces/IRoundManager.sol";
+import {IStakeVault, SLASHER_ROLE} from "../src/interfaces/IStakeVault.sol";
+import {vm} from "./Vm.sol";
+
+/// @notice Calls every function that changes state, from accounts that never were members. None may succeed.
+contract Outsider {
+    struct Call {
+        address target;
+        bytes data;
+    }
+
+    address internal immutable consortium;
+    address internal immutable token;
+    address internal immutable vault;
+    address internal immutable registry;
+    address internal immutable manager;
+    /// @dev Accounts that are, were or may become members, and holders of powers.
+    mapping(address account => bool) internal insiders;
+
+    /// @notice Selector of a call that succeeded; zero while there is none.
+    bytes4 public broken;
+
+    constructor(
+        address consortium_,
+        address token_,
+        address vault_,
+        address registry_,
+        address manager_,
+        address[] memory insiders_
+    ) {
+        (consortium, token, vault, registry, manager) = (consortium_, token_, vault_, registry_, manager_);
+        for (uint256 i = 0; i < insiders_.length; ++i) {
+            insiders[insiders_[i]] = true;
+        }
+    }
+
+    /// @param who The outsider.
+    /// @param id A round or proposal; even: the current round.
+    function intrude(address who, uint96 amount, uint8 id, address victim) external {
+        if (insiders[who] || IConsortium(consortium).isParticipant(who) || who == address(0) || who == consortium) {
+            return;
+        }
+        Call[27] memory all = calls(who, amount, id, victim);
+        for (uint256 i = 0; i < all.length; ++i) {
+            vm.prank(who);
+            (bool done,) = all[i].target.call(all[i].data);
+            // forge-lint: disable-next-line(unsafe-typecast)
+            if (done) broken = bytes4(all[i].data);
+        }
+    }
+
+    function calls(address who, uint96 amount, uint256 id, address victim) internal view returns (Call[27] memory all) {
+        uint256 roundId = id % 2 == 0 ? IPhases(manager).currentRound() : id;
+        Content memory file = Content(keccak256(abi.encode(id)), keccak256(abi.encode(id)), 0x55);
+        address[] memory list = new address[](1);
+        list[0] = victim;
+        uint24[9] memory durations;
+        for (uint256 i = 0; i < 9; ++i) {
+            durations[i] = 1;
+        }
+        all[0] = Call(consortium, abi.encodeCall(IConsortium.seal, (new Power[](0))));
+        all[1] = Call(consortium, abi.encodeCall(IConsortium.admit, (who, 7)));
+        all[2] = Call(consortium, abi.encodeCall(IConsortium.remove, (victim)));
+        all[3] = Call(consortium, abi.encodeCall(IConsortium.changeRoles, (victim, 1)));
+        all[4] = Call(consortium, abi.encodeCall(IConsortium.setVotingPeriod, (100)));
+        all[5] = Call(consortium, abi.encodeCall(IConsortium.propose, (consortium, "")));
+        all[6] = Call(consortium, abi.encodeCall(IConsortium.vote, (id)));
+        all[7] = Call(consortium, abi.encodeCall(IConsortium.execute, (id)));
+        all[8] = Call(consortium, abi.encodeCall(IAccessControl.grantRole, (SLASHER_ROLE, vault)));
+        all[9] = Call(consortium, abi.encodeCall(IAccessControl.revokeRole, (SYSTEM_ROLE, vault)));
+        all[10] = Call(token, abi.encodeCall(IERC20.transfer, (victim, 0)));
+        all[11] = Call(token, abi.encodeCall(IERC20.transferFrom, (victim, who, amount)));
+        all[12] = Call(token, abi.encodeCall(IERC20.approve, (victim, amount)));
+        all[13] = Call(vault, abi.encodeCall(IStakeVault.lock, (amount)));
+        all[14] = Call(vault, abi.encodeCall(IStakeVault.withdraw, ()));
+        all[15] = Call(vault, abi.encodeCall(IStakeVault.slash, (victim, amount, "")));
+        all[16] = Call(vault, abi.encodeCall(IStakeVault.freeze, (list)));
+        all[17] = Call(vault, abi.encodeCall(IStakeVault.release, (list)));
+        all[18] = Call(vault, abi.encodeCall(IStakeVault.spendTreasury, (victim, 0)));
+        all[19] = Call(registry, abi.encodeCall(IModelRegistry.register, (uint64(type(uint64).max), file)));
+        all[20] = Call(manager, abi.encodeCall(IRoundManager.open, (file, durations)));
+        all[21] = Call(manager, abi.encodeCall(IRoundManager.commitUpdate, (roundId, file, 1)));
+        all[22] = Call(manager, abi.encodeCall(IRoundManager.setParameters, (RoundParameters(0, 3))));
+        all[24] = Call(manager, abi.encodeCall(IRoundManager.submitCandidate, (roundId, file)));
+        all[25] = Call(manager, abi.encodeCall(IRoundManager.voteModel, (roundId, file)));
+        all[26] = Call(vault, abi.encodeCall(IStakeVault.setUnlockDelay, (1)));
+        all[23] = Call(manager, abi.encodeCall(IPhases.advance, (roundId)));
+    }
+}
