@@ -9,6 +9,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#777777"
 PALETTE = [BLUE, ORANGE, GREEN, RED, PURPLE, GREY]
@@ -36,7 +37,7 @@ def rounds_curve(curves: Mapping[str, Sequence[float]], levels: Mapping[str, flo
     for i, (name, level) in enumerate(levels.items()):
         ax.axhline(level, ls="--", lw=1.2, color=PALETTE[len(curves) + i], label=name)
     ax.set(xlabel="rounds finished", ylabel=f"{metric} on the common test rows")
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(frameon=False)
     return fig
 

@@ -1,0 +1,174 @@
+"""The main job: train one model by four systems and show them side by side.
+
+    python -m bfl_ref --dataset thyroid --rounds 5 --chain embedded
+
+Centralised, local-only, FedAvg, and the basic blockchain federation of protocol.py on a real chain. Leaves runs/<time>/ with
+summary.json, figures, report.html, the store and (embedded chain) all blocks; nothing is left if anything fails.
+"""
+
+import argparse
+import shutil
+import sys
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from . import data, figures, report
+from .cast import OPERATORS
+from .chain.errors import ContractError
+from .chain.node import open_chain
+from .comparison import OnChain, off_chain, on_chain
+from .history import STORE_FOLDER, past_rounds, save_blocks
+from .learning import TrainConfig
+
+NOTES = (
+    "Local-only: mean over the hospitals' own models. Bytes a round: centralised counts the pooled table once, spread over "
+    "the rounds; FedAvg the model down and the update up for each hospital; basic BFL everything that passed through the "
+    "store (every member recomputes the average) and the data of its transactions.",
+    "Basic BFL has no proof of training, no differential privacy and no secret sharing: members see each other's updates.",
+)
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bfl_ref",
+        description=__doc__.split("\n")[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--dataset", default="thyroid", help=f"one of {', '.join(data.NAMES)}")
+    add("--features", default="plain", help='"plain" or "clinical" (thyroid only)')
+    add("--path", default=None, help="mimic3: PhysioNet folder; csv: the file")
+    add("--target", default=None, help="csv: name of the column with 0/1 labels")
+    add("--silo", default=None, help="csv: name of the column that names the hospital")
+    add("--rounds", type=int, default=5, help="federated rounds, 1 to 1000")
+    add("--model", default="mlp", help='"mlp" (64-32) or "logistic"')
+    add(
+        "--chain", default="embedded", help='"embedded", "anvil", or an http(s) URL (keys: variable BFL_KEYS)'
+    )
+    add("--chain-id", type=int, default=None, help="refuse a chain with another id")
+    add(
+        "--seed",
+        type=int,
+        default=0,
+        help="0 or more: split, initial weights, order of rows, keys of the local chain",
+    )
+    add("--out", type=Path, default=Path("runs"), help="folder in which the run's folder is made")
+    add("--fast", action="store_true", help="two rounds, one pass each: a look at the whole path in seconds")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the job; 0, or 2 after one line that says what was wrong and what would be right."""
+    options = parse(sys.argv[1:] if arguments is None else arguments)
+    torch.set_num_threads(
+        1
+    )  # models this small train faster so, and give the same bits on any number of cores
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    partial = options.out / f".{stamp}.partial"
+    try:
+        federation, config = prepare(options)
+        partial.mkdir(parents=True)
+        summary = run(options, federation, config, partial)
+        partial.rename(options.out / stamp)
+    except (ValueError, OSError, ModuleNotFoundError, ContractError) as error:
+        print(f"error: {type(error).__name__}: {error}", file=sys.stderr)
+        return 2
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    print(report.text_table(summary["results"]))
+    print(
+        f"\n{options.out / stamp}/report.html has figures and rounds; rebuild the model from blocks and store alone:"
+    )
+    print(f"  python -m bfl_ref.history {options.out / stamp}")
+    return 0
+
+
+def prepare(options: argparse.Namespace) -> tuple[data.Federation, TrainConfig]:
+    """Everything that can be refused before anything is written."""
+    if not 1 <= options.rounds <= 1000:
+        raise ValueError(f"--rounds: expected 1 to 1000, got {options.rounds}")
+    config = TrainConfig(model=options.model, rounds=options.rounds, seed=options.seed)
+    if options.fast:
+        config = replace(config, rounds=min(2, options.rounds), local_epochs=1)
+    chosen = {"path": options.path, "target": options.target, "silo": options.silo}
+    federation = data.load(options.dataset, seed=options.seed, features=options.features, **chosen)
+    return federation, config
+
+
+def run(
+    options: argparse.Namespace, federation: data.Federation, config: TrainConfig, folder: Path
+) -> dict[str, Any]:
+    """All four systems; writes the run into `folder` and returns its summary."""
+    begin = time.perf_counter()
+    rows = sum(len(silo.y_train) for silo in federation.silos)
+    print(f"{federation.name}: {rows} training rows in {len(federation.silos)} silos; {config.rounds} rounds")
+    results = off_chain(federation, config)
+    keys = len(federation.silos) + OPERATORS
+    with open_chain(options.chain, accounts=keys, seed=options.seed, chain_id=options.chain_id) as node:
+        chain = on_chain(node, folder / STORE_FOLDER, federation, config, options.dataset)
+        results["basic bfl"] = chain.figures()
+        summary = {
+            "dataset": federation.name,
+            "features": options.features,
+            "model": config.model,
+            "rounds": config.rounds,
+            "seed": config.seed,
+            "chain_kind": node.kind,
+            "seconds": round(time.perf_counter() - begin, 2),
+            "results": results,
+            "chain": {
+                "gas_per_round": chain.gas / config.rounds,
+                "transactions": chain.transactions,
+            },
+        }
+        report.write_summary(summary, folder / "summary.json")
+        draw(federation, summary, chain, folder)
+        if node.export is not None:
+            save_blocks(chain.system, folder)
+    return summary
+
+
+def draw(federation: data.Federation, summary: dict[str, Any], chain: OnChain, folder: Path) -> None:
+    """Figures and report of a run."""
+    (folder / "figures").mkdir()
+    results, silos = summary["results"], federation.silos
+    rows, positives = [len(s.y_train) for s in silos], [int(s.y_train.sum()) for s in silos]
+    per_action = {name: round(sum(used) / len(used)) for name, used in sorted(chain.system.gas.items())}
+    levels = {name: results[name]["f1"] for name in ("centralised", "local-only")}
+    drawn = {
+        "silos": (
+            figures.silo_profile([s.name for s in silos], rows, positives, "Training rows of each silo"),
+            "The hospitals differ in size and in how many of their patients are positive.",
+        ),
+        "rounds": (
+            figures.rounds_curve({"basic BFL": [s.f1 for s in chain.curve]}, levels, "F1"),
+            "F1 of the model in force after each round on the chain.",
+        ),
+        "systems": (
+            figures.systems_bars(results, ["accuracy", "f1", "auroc"], results["fedavg"]["majority"]),
+            "The systems on the common test rows.",
+        ),
+        "gas": (
+            figures.gas_bars(per_action, "Gas per transaction, mean of this run"),
+            "What each action costs on the chain.",
+        ),
+    }
+    pictures = [
+        (figures.save(fig, folder / "figures" / f"{name}.png"), caption)
+        for name, (fig, caption) in drawn.items()
+    ]
+    table = [["round", "blocks", "updates", "ending", "model in force"]]
+    for past in past_rounds(chain.system):
+        blocks = f"{past.phases[0][1]} to {past.phases[-1][1]}"
+        cid = past.model.cid if past.model else "unchanged"
+        table.append([str(past.round_id), blocks, str(len(past.updates)), past.ending, cid])
+    report.write_html(summary, [*federation.notes, *NOTES], pictures, table, folder / "report.html")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

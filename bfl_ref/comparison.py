@@ -1,0 +1,124 @@
+"""One task, four systems: centralised, local-only, FedAvg, and the basic blockchain federation on a real chain."""
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hexbytes import HexBytes
+from tqdm.auto import tqdm
+
+from . import learning
+from .aggregation import load_model, pack_model
+from .cast import assemble
+from .chain.contracts import System
+from .chain.node import Node
+from .chain.records import Phase
+from .data import Federation
+from .learning import Scores, TrainConfig
+from .protocol import play_round, put_task
+from .store import FolderStore, MeteredStore
+
+BYTES_PER_NUMBER = 4
+
+
+@dataclass(frozen=True)
+class OnChain:
+    """A finished federation on a chain.
+
+    curve: scores before the first round and after each.  gas, transactions: of all rounds, set-up not counted.
+    """
+
+    system: System
+    curve: list[Scores]
+    seconds: float
+    bytes_per_round: float
+    gas: int
+    transactions: int
+
+    def figures(self) -> dict[str, float]:
+        """One row of the table of results."""
+        rounds = len(self.curve) - 1
+        row = {
+            "seconds": self.seconds,
+            "bytes_per_round": self.bytes_per_round,
+            "gas_per_round": self.gas / rounds,
+        }
+        return {**asdict(self.curve[-1]), **row}
+
+
+def off_chain(federation: Federation, config: TrainConfig) -> dict[str, dict[str, float]]:
+    """The three baselines: scores on the common test rows, seconds, bytes that move between parties in a round.
+
+    Centralised moves the pooled table once, spread here over the rounds; FedAvg the model to each hospital, its update back.
+    """
+    rows = sum(len(silo.y_train) for silo in federation.silos)
+    table_bytes = rows * (len(federation.feature_names) + 1) * BYTES_PER_NUMBER
+    start = learning.initial_weights(config, len(federation.feature_names))
+    both_ways = 2 * len(pack_model(start, 0)[0]) * len(federation.silos)
+
+    def centralised() -> Scores:
+        return learning.evaluate(learning.centralised(federation, config), federation, config)
+
+    def alone() -> Scores:
+        models = learning.local_only(federation, config)
+        return learning.mean_scores([learning.evaluate(weights, federation, config) for weights in models])
+
+    def fedavg() -> Scores:
+        return learning.evaluate(learning.federated(federation, config, progress=True), federation, config)
+
+    return {
+        "centralised": _timed(centralised, table_bytes / config.rounds),
+        "local-only": _timed(alone, 0),
+        "fedavg": _timed(fedavg, both_ways),
+    }
+
+
+def on_chain(node: Node, folder: Path, federation: Federation, config: TrainConfig, dataset: str) -> OnChain:
+    """Deploy the default cast and play all rounds; the store is kept in `folder`.
+
+    Salts come from the operating system; on the embedded chain from the seed, so that a run can be repeated bit by bit.
+    Raises RuntimeError if a round ends without a model, which honest members never see.
+    """
+    begin = time.perf_counter()
+    store = MeteredStore(FolderStore(folder))
+    rng = np.random.default_rng(config.seed).bytes if node.kind == "embedded" else secrets.token_bytes
+    start = learning.initial_weights(config, len(federation.feature_names))
+    consortium = assemble(node, store, federation, start, rng)
+    task = put_task(store, dataset, config)
+    first_block, moved = node.web3.eth.block_number + 1, store.moved
+    curve = [learning.evaluate(start, federation, config)]
+    for _ in tqdm(range(config.rounds), desc="rounds on chain"):
+        outcome = play_round(consortium.system, store, consortium.members, task, config)
+        if outcome.phase is not Phase.FINALISED:
+            raise RuntimeError(
+                f"round {outcome.round_id} was {outcome.phase.name.lower()}: {outcome.rejected}"
+            )
+        curve.append(learning.evaluate(load_model(store.inner, outcome.model), federation, config))
+    gas, calldata, transactions = _costs(node, first_block)
+    per_round = (store.moved - moved + calldata) / config.rounds
+    seconds = time.perf_counter() - begin
+    return OnChain(consortium.system, curve, seconds, per_round, gas, transactions)
+
+
+def _timed(job: Callable[[], Scores], bytes_per_round: float) -> dict[str, float]:
+    begin = time.perf_counter()
+    scores = job()
+    return {**asdict(scores), "seconds": time.perf_counter() - begin, "bytes_per_round": bytes_per_round}
+
+
+def _costs(node: Node, first: int) -> tuple[int, int, int]:
+    """(gas, bytes of calldata, transactions) of all blocks from `first` on."""
+    gas = calldata = transactions = 0
+    for number in range(first, node.web3.eth.block_number + 1):
+        block: Any = node.web3.eth.get_block(number, full_transactions=True)
+        gas += block["gasUsed"]
+        transactions += len(block["transactions"])
+        for sent in block["transactions"]:
+            calldata += len(
+                HexBytes(sent["data"] if "data" in sent else sent["input"])
+            )  # eth-tester's name, RPC's
+    return gas, calldata, transactions

@@ -1,0 +1,119 @@
+"""The final model, rebuilt from the chain's events and the store alone, round by round and bit by bit.
+
+    python -m bfl_ref.history runs/<time>
+
+A new process with no other state executes the run's blocks again, reads the events, fetches for every finished round the
+committed updates by their CIDs, repeats the average and compares CID and digest with what the validators voted into force.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from .aggregation import load_model, model_content, next_model
+from .chain.contracts import System, connect
+from .chain.events import ModelRegistered, PhaseAdvanced, RoundAborted, RoundOpened, UpdateCommitted
+from .chain.node import import_chain
+from .chain.records import Content
+from .learning import Weights
+from .store import FolderStore, Store
+
+BLOCKS_FILE, DEPLOYMENT_FILE, STORE_FOLDER = "blocks.json", "deployment.json", "store"
+
+
+class HistoryMismatch(ValueError):
+    """A model in force is not what the committed updates give."""
+
+
+@dataclass(frozen=True)
+class PastRound:
+    """A round as the events tell it. phases: (phase, block in which it began); model: None if it was aborted."""
+
+    round_id: int
+    phases: tuple[tuple[str, int], ...]
+    updates: tuple[UpdateCommitted, ...]
+    model: Content | None
+    ending: str
+
+
+def past_rounds(system: System) -> list[PastRound]:
+    """Every ended round in order, from the chain alone."""
+    events = system.events()
+    models = {e.round_id: e.content for e in events if isinstance(e, ModelRegistered)}
+    found = []
+    for opened in (e for e in events if isinstance(e, RoundOpened)):
+        own = [e for e in events if getattr(e, "round_id", None) == opened.round_id]
+        steps = [e for e in own if isinstance(e, PhaseAdvanced)]
+        aborted = next((e for e in own if isinstance(e, RoundAborted)), None)
+        if not steps or steps[-1].deadline:
+            continue  # still open: a deadline is zero once a round has ended
+        phases = [("select", opened.block), *((e.to.name.lower(), e.block) for e in steps)]
+        updates = tuple(e for e in own if isinstance(e, UpdateCommitted))
+        ending = f"aborted: {aborted.reason.name.lower().replace('_', ' ')}" if aborted else "finalised"
+        found.append(PastRound(opened.round_id, tuple(phases), updates, models.get(opened.round_id), ending))
+    return found
+
+
+def replay(system: System, store: Store) -> Iterator[tuple[PastRound, Weights]]:
+    """Yield every ended round and the model in force after it, recomputed.
+
+    Raises HistoryMismatch where a recomputed model differs from the registered one in a single bit; CorruptObject or
+    MissingObject where the store no longer holds what the chain names.
+    """
+    weights = load_model(store, system.registry.model_at(0).content)
+    chain_id = system.node.web3.eth.chain_id
+    for past in past_rounds(system):
+        if past.model is not None:
+            following, _ = next_model(store, weights, past.updates, chain_id)
+            got = None if following is None else model_content(following, past.round_id)
+            if following is None or got != past.model:
+                raise HistoryMismatch(
+                    f"round {past.round_id}: the chain has {past.model}, its updates give {got}"
+                )
+            weights = following
+        yield past, weights
+
+
+def save_blocks(system: System, folder: Path) -> None:
+    """Write the embedded chain's blocks and the deployment, from which `open_run` rebuilds the system."""
+    assert system.node.export is not None
+    blocks = [block.hex() for block in system.node.export()]
+    (folder / BLOCKS_FILE).write_text(json.dumps({"accounts": len(system.node.accounts), "blocks": blocks}))
+    system.save(folder / DEPLOYMENT_FILE)
+
+
+def open_run(folder: Path, seed: int) -> tuple[System, FolderStore]:
+    """The system and the store of a finished run on the embedded chain; every block is executed again.
+
+    Raises ValueError if the folder holds no such run, py-evm's ValidationError for a block that does not follow.
+    """
+    for name in (BLOCKS_FILE, DEPLOYMENT_FILE, STORE_FOLDER):
+        if not (folder / name).exists():
+            raise ValueError(f"{folder} is no run on the embedded chain: it has no {name}")
+    saved = json.loads((folder / BLOCKS_FILE).read_text())
+    node = import_chain([bytes.fromhex(block) for block in saved["blocks"]], saved["accounts"], seed)
+    return connect(node, folder / DEPLOYMENT_FILE), FolderStore(folder / STORE_FOLDER)
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m bfl_ref.history", description=__doc__.split("\n")[0])
+    parser.add_argument("run", type=Path, help="folder of a finished run, e.g. runs/20260101-120000")
+    folder = parser.parse_args(arguments).run
+    try:
+        seed = json.loads((folder / "summary.json").read_text())["seed"]
+        system, store = open_run(folder, seed)
+        for past, _ in replay(system, store):
+            print(f"round {past.round_id}: {past.ending}, {len(past.updates)} updates, recomputed bit by bit")
+    except (OSError, ValueError, KeyError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    content = system.registry.current().content
+    print(f"model in force: {content.cid}\ndigest: {content.digest.hex()}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
