@@ -10,6 +10,7 @@ from bfl_ref.stark.air import Air, quotient_degree
 from bfl_ref.stark.composition import composition
 from bfl_ref.stark.field import Ext, F, base
 from bfl_ref.stark.kernels import FAST, Kernels
+from bfl_ref.stark.lookup import Fraction
 from bfl_ref.stark.params import StarkParams, least_blinding
 from bfl_ref.stark.poly import interpolate, lde
 from bfl_ref.stark.setup import Domain, Setup, setup
@@ -22,7 +23,7 @@ FULL = os.environ.get("BFL_FULL") == "1"
 DOMAIN = Domain(
     31337, "0x00000000000000000000000000000000000000c0", 7, "0x00000000000000000000000000000000000000ee"
 )
-NAMES = ("fibonacci", "ranges", "poseidon2", "membership")
+NAMES = ("fibonacci", "ranges", "squares", "poseidon2", "membership")
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,25 @@ class Case:
     setup: Setup
     trace: F
     public: F
+
+
+class Squares(Air):
+    """Secret pairs (x, x^2), looked up as pairs: lookups of several values, no public input."""
+
+    def __init__(self):
+        table = {"number": np.arange(16), "square": np.arange(16) ** 2}
+        super().__init__("squares", 16, "x y count", preprocessed=table)
+
+    def lookups(self, cur, k):
+        yield Fraction("pair", k(1), [cur.x, cur.y])
+        yield Fraction("table", k(0) - cur.count, [cur.number, cur.square])
+
+    def trace(self, x: list[int]) -> F:
+        numbers = np.array(x)
+        return base(np.stack([numbers, numbers**2, np.bincount(numbers, minlength=16)]))
+
+    def public_inputs_of(self, trace: F) -> F:
+        return np.zeros(0, np.uint32).view(F)
 
 
 def rng(seed: int):
@@ -61,6 +81,9 @@ def case(name: str) -> Case:
         limits = [3, 31, 7, 0]
         trace, log_blowup = air.trace(np.arange(32) % (np.tile(limits, 8) + 1), limits), 3
         return Case(toy(air, log_blowup), trace, base(limits))
+    elif name == "squares":
+        air = Squares()
+        trace, log_blowup = air.trace([3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 15]), 4
     elif name == "poseidon2":
         air = Poseidon2Chain(16)
         trace, log_blowup = air.trace(elements(1, 16)), 5

@@ -5,7 +5,6 @@ from stark_cases import NAMES, case
 
 from bfl_ref.stark.air import Air, Degree, check_trace, formulas, labels, quotient_chunks, quotient_degree
 from bfl_ref.stark.field import F, base
-from bfl_ref.stark.lookup import Fraction
 from bfl_ref.statements.fibonacci import Fibonacci
 from bfl_ref.statements.membership import Membership
 from bfl_ref.statements.poseidon2 import Poseidon2Chain
@@ -118,21 +117,10 @@ def test_air_boundary_outside_the_trace_is_refused():
         quotient_degree(Outside(32, 30), 8)
 
 
-def test_lookups_are_counted_as_multisets_with_several_values():
-    class Pairs(Air):
-        """(x, y) must be in the table of squares."""
-
-        def __init__(self):
-            table = {"number": np.arange(8), "square": np.arange(8) ** 2}
-            super().__init__("squares", 8, "x y count", preprocessed=table)
-
-        def lookups(self, cur, k):
-            yield Fraction("pair", k(1), [cur.x, cur.y])
-            yield Fraction("table", k(0) - cur.count, [cur.number, cur.square])
-
-    right = base([[1, 1, 3, 3, 3, 0, 7, 2], [1, 1, 9, 9, 9, 0, 49, 4], [1, 2, 1, 3, 0, 0, 0, 1]])
-    check_trace(Pairs(), right, F.Zeros(0))
-    wrong = right.copy()
-    wrong[1, 0] = 4
-    with pytest.raises(ValueError, match=r"\(1, 4\)"):
-        check_trace(Pairs(), wrong, F.Zeros(0))
+def test_check_trace_pair_outside_table_names_it():
+    """1 and 9 are a number and a square of the table, but not of one row."""
+    c = case("squares")
+    trace = c.trace.copy()
+    trace[1, 1] = 9
+    with pytest.raises(ValueError, match=r"\(1, 9\)"):
+        check_trace(c.setup.air, trace, c.public)

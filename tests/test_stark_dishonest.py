@@ -104,6 +104,16 @@ def test_fri_layer_not_folded_from_the_last_is_refused(layer, refused):
         assert caught.value.layer == layer
 
 
+def test_lookup_of_a_pair_from_two_rows_of_the_table_is_refused():
+    """Each value is in the table, and both columns balance alone: lam ties the values of a row together."""
+    c = case("squares")
+    trace = c.trace.copy()
+    trace[1, [0, 1]] = trace[1, [1, 0]]
+    proof = prove(c.setup, trace, c.public, DOMAIN, kernels=pretending(c.setup))
+    with pytest.raises(OodMismatch):
+        verify(c.setup, proof, c.public.tolist(), DOMAIN)
+
+
 class Generous(StarkParams):
     """The cheat's own parameters: the same bytes, but twice the degree."""
 

@@ -77,6 +77,21 @@ def test_masked_chunks_recombine_to_the_quotient_and_differ_from_it(count):
         assert chunks[:5, 16:].all() and (chunks[5:10, :16] != quotient.coeffs[:, 16:32]).all()
 
 
+@pytest.mark.parametrize(
+    "field, value",
+    [
+        ("chain_id", -1),
+        ("chain_id", 2**256),
+        ("round_id", 2**256),
+        ("contract", hex(2**160)),
+        ("prover", "0xno"),
+    ],
+)
+def test_domain_out_of_range_is_refused(field, value):
+    with pytest.raises(ValueError):
+        replace(DOMAIN, **{field: value})
+
+
 def test_setup_wrong_length_is_refused():
     with pytest.raises(ValueError, match="parameters are for 64 rows, fibonacci-square has 32"):
         setup(Fibonacci(32, 30), StarkParams(64, 2, 4, 0, 64, (4, 4)))

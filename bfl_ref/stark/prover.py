@@ -40,7 +40,11 @@ def prove(
     air, params, shape = setup.air, setup.params, setup.shape
     public = base(public)
     _, k_main, k_aux = air.widths
-    if trace.shape != (k_main, air.length) or public.shape != (air.public_inputs,):
+    degree = quotient_degree(air, params.blinding)
+    unseen = (
+        degree + 1 == 1 << setup.log_quotient
+    )  # a false quotient's degree could then not be told from a right one's
+    if unseen or trace.shape != (k_main, air.length) or public.shape != (air.public_inputs,):
         check_trace(air, trace, public)
     none = np.empty((0, params.length), np.uint32).view(F)
 
@@ -69,7 +73,7 @@ def prove(
     codewords = tuple(committed[name].codeword if name in committed else none for name in names)
     values = kernels.composition(air, setup.program, codewords, setup.log_quotient, public, challenges)
     quotient = Ext(kernels.interpolate(values.coeffs))
-    if quotient.coeffs[:, quotient_degree(air, params.blinding) + 1 :].any():
+    if quotient.coeffs[:, degree + 1 :].any():
         check_trace(air, trace, public)
         raise AssertionError("the quotient has too high a degree, but the trace breaks no constraint")
     mask = random_base((EXTENSION_DEGREE, params.degree_bound), rng)

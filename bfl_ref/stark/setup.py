@@ -30,13 +30,20 @@ PROTOCOL = b"bfl_ref/stark/1"
 class Domain:
     """Where a proof is valid: a proof made for one domain is refused in every other.
 
-    chain_id, round_id: 0 .. 2^256 - 1;  contract, prover: addresses, 0x and hexadecimal digits.
+    chain_id, round_id: 0 .. 2^256 - 1;  contract, prover: addresses, 0x and hexadecimal digits. ValueError otherwise.
     """
 
     chain_id: int = 0
     contract: str = "0x0"
     round_id: int = 0
     prover: str = "0x0"
+
+    def __post_init__(self) -> None:
+        for word, bits in zip(self.words(), (256, 160, 256, 160), strict=True):
+            if not 0 <= word < 1 << bits:
+                raise ValueError(
+                    f"chain id and round id have 256 bits, addresses 160; got {word:#x} in {self}"
+                )
 
     def words(self) -> tuple[int, int, int, int]:
         """The four 256-bit numbers that the contract is handed."""
