@@ -111,7 +111,7 @@ def run(
     keys = len(federation.silos) + OPERATORS
     with open_chain(options.chain, accounts=keys, seed=options.seed, chain_id=options.chain_id) as node:
         chain = on_chain(node, folder / STORE_FOLDER, federation, config, options.dataset)
-        results["basic bfl"] = chain.figures()
+        results["basic_bfl"] = chain.figures()
         summary = {
             "dataset": federation.name,
             "features": options.features,
@@ -139,7 +139,7 @@ def draw(federation: data.Federation, summary: dict[str, Any], chain: OnChain, f
     results, silos = summary["results"], federation.silos
     rows, positives = [len(s.y_train) for s in silos], [int(s.y_train.sum()) for s in silos]
     per_action = {name: round(sum(used) / len(used)) for name, used in sorted(chain.system.gas.items())}
-    levels = {name: results[name]["f1"] for name in ("centralised", "local-only")}
+    levels = {name: results[name]["f1"] for name in ("centralised", "local_only")}
     drawn = {
         "silos": (
             figures.silo_profile([s.name for s in silos], rows, positives, "Training rows of each silo"),

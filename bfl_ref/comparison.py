@@ -72,7 +72,7 @@ def off_chain(federation: Federation, config: TrainConfig) -> dict[str, dict[str
 
     return {
         "centralised": _timed(centralised, table_bytes / config.rounds),
-        "local-only": _timed(alone, 0),
+        "local_only": _timed(alone, 0),
         "fedavg": _timed(fedavg, both_ways),
     }
 

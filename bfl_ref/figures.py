@@ -35,7 +35,7 @@ def rounds_curve(curves: Mapping[str, Sequence[float]], levels: Mapping[str, flo
     for i, (name, values) in enumerate(curves.items()):
         ax.plot(range(len(values)), values, marker=marks[i % 5], ms=7 - 2 * i, color=PALETTE[i], label=name)
     for i, (name, level) in enumerate(levels.items()):
-        ax.axhline(level, ls="--", lw=1.2, color=PALETTE[len(curves) + i], label=name)
+        ax.axhline(level, ls="--", lw=1.2, color=PALETTE[len(curves) + i], label=name.replace("_", " "))
     ax.set(xlabel="rounds finished", ylabel=f"{metric} on the common test rows")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(frameon=False)
@@ -55,7 +55,7 @@ def systems_bars(
         for x, y in zip(xs, heights, strict=True):
             ax.annotate(f"{y:.3f}"[1:] if y < 1 else "1", (x, y), ha="center", va="bottom", fontsize=7)
     ax.axhline(majority, ls=":", color="black", lw=1, label="accuracy of the majority class")
-    ax.set_xticks(range(len(results)), list(results))
+    ax.set_xticks(range(len(results)), [name.replace("_", " ") for name in results])
     ax.set(ylim=(0, 1.12), ylabel="score on the common test rows")
     ax.legend(frameon=False, ncols=4, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.12))
     return fig

@@ -39,7 +39,7 @@ def table_rows(results: Mapping[str, Mapping[str, float]]) -> list[list[str]]:
     """Header and one row for each system, as text."""
     rows = [["system", *COLUMNS.values()]]
     for system, figures in results.items():
-        rows.append([system, *(cell(key, figures.get(key)) for key in COLUMNS)])
+        rows.append([system.replace("_", " "), *(cell(key, figures.get(key)) for key in COLUMNS)])
     return rows
 
 
