@@ -19,6 +19,7 @@ LAYERS = [
     "stark.fri",
     "stark.lookup",
     "stark.air",
+    "stark.trace",
     "stark.program",
     "stark.composition",
     "stark.fast",

@@ -171,12 +171,15 @@ library Deep {
         }
     }
 
-    /// @notice `count` elements of E in calldata at `offset`, wide; returns their memory address.
+    /// @notice `count` elements of E in calldata at `offset`, wide, and zeros up to a multiple of four; returns their memory address.
     function loadWide(uint256 offset, uint256 count) internal pure returns (uint256 wide) {
-        wide = _allocate(2 * count);
+        wide = _allocate(2 * count + 6);
         uint256 to = wide;
         for (uint256 i = 0; i < count; ++i) {
             to = _storeWide(to, Quintic.load(offset + ProofLayout.EXTENSION_BYTES * i));
+        }
+        assembly ("memory-safe") {
+            calldatacopy(to, calldatasize(), 192) // zeros
         }
     }
 
@@ -191,15 +194,24 @@ library Deep {
         }
     }
 
-    /// @notice sum_k c_k y^k for `count` wide coefficients at `wide`, canonical; y in F.
+    /// @notice sum_k c_k y^k for `count` coefficients as `loadWide` left them, canonical; y in F.
     function powerSum(uint256 wide, uint256 count, uint256 y) internal pure returns (uint256) {
         uint256 low;
         uint256 high;
         assembly ("memory-safe") {
             let power := 1
-            for { let end := add(wide, shl(6, count)) } lt(wide, end) { wide := add(wide, 64) } {
+            for { let end := add(wide, shl(6, count)) } lt(wide, end) { wide := add(wide, 256) } {
                 low := add(low, mul(power, mload(wide)))
                 high := add(high, mul(power, mload(add(wide, 32))))
+                power := mulmod(power, y, 0x78000001)
+                low := add(low, mul(power, mload(add(wide, 64))))
+                high := add(high, mul(power, mload(add(wide, 96))))
+                power := mulmod(power, y, 0x78000001)
+                low := add(low, mul(power, mload(add(wide, 128))))
+                high := add(high, mul(power, mload(add(wide, 160))))
+                power := mulmod(power, y, 0x78000001)
+                low := add(low, mul(power, mload(add(wide, 192))))
+                high := add(high, mul(power, mload(add(wide, 224))))
                 power := mulmod(power, y, 0x78000001)
             }
         }

@@ -1,0 +1,90 @@
+"""StarkVerifier on a chain: how it is compiled, deployed and called, and what a verification costs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from eth_account.signers.local import LocalAccount
+from eth_utils import to_checksum_address
+
+from ..stark.setup import Domain, Setup
+from ..stark.solidity import parameter_word
+from .compile import Artifact, compile_contracts
+from .node import Node
+from .transactions import Client, transact
+
+# The constant optimiser would turn 32-byte masks into copies from code. The verifier's loops have more variables than the
+# stack reaches, which the new code generator (via IR) handles; the evaluators' straight-line code is smaller by the old one.
+_OPTIMIZER = {
+    "enabled": True,
+    "runs": 1_000_000,
+    "details": {
+        "peephole": True,
+        "inliner": True,
+        "jumpdestRemover": True,
+        "orderLiterals": True,
+        "deduplicate": True,
+        "cse": True,
+        "constantOptimizer": False,
+        "yul": True,
+    },
+}
+VERIFIER_SETTINGS = {"viaIR": True, "optimizer": _OPTIMIZER}
+EVALUATOR_SETTINGS = {"optimizer": _OPTIMIZER | {"runs": 200}}
+GENERATED = "src/stark/generated"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One verification as a transaction: gas used (all included), bytes and gas floor of its calldata (EIP-7623)."""
+
+    gas: int
+    calldata_bytes: int
+    floor_gas: int
+
+
+class StarkVerifier(Client):
+    """IStarkVerifier: the verifier of one statement."""
+
+    def verify(self, proof: bytes, domain: Domain, public: Sequence[int]) -> None:
+        """Returns if the contract accepts; else raises the contract's error, named as the RejectedProof subclass."""
+        self._view("verify", *_arguments(proof, domain, public))
+
+    def cost(self, proof: bytes, domain: Domain, public: Sequence[int], sender: LocalAccount) -> Cost:
+        """Verifies in a transaction of its own. Raises web3's ContractLogicError if the contract refuses."""
+        call = self.contract.functions["verify"](*_arguments(proof, domain, public))
+        receipt = transact(self.node, call, sender)
+        data = bytes.fromhex(self.contract.encode_abi("verify", list(_arguments(proof, domain, public)))[2:])
+        floor = 21_000 + sum(40 if byte else 10 for byte in data)
+        return Cost(receipt["gasUsed"], len(data), floor)
+
+
+def verifier_artifact() -> Artifact:
+    return compile_contracts(["src/stark/StarkVerifier.sol"], VERIFIER_SETTINGS)["StarkVerifier"]
+
+
+def evaluator_artifact(name: str, source: str | None = None) -> Artifact:
+    """source: path of a file that is not among the generated ones."""
+    return compile_contracts([source or f"{GENERATED}/{name}.sol"], EVALUATOR_SETTINGS)[name]
+
+
+def deploy_verifier(node: Node, made: Setup, evaluator: Artifact, deployer: LocalAccount) -> StarkVerifier:
+    """The verifier of `made`'s statement and parameters; `evaluator` is the one generated from it."""
+    web3, verifier = node.web3, verifier_artifact()
+    factory = web3.eth.contract(abi=evaluator.abi, bytecode=evaluator.bytecode)
+    at = transact(node, factory.constructor(), deployer)["contractAddress"]
+    factory = web3.eth.contract(abi=verifier.abi, bytecode=verifier.bytecode)
+    receipt = transact(node, factory.constructor(at, parameter_word(made)), deployer)
+    contract = web3.eth.contract(abi=verifier.abi)(receipt["contractAddress"])
+    return StarkVerifier(node, contract, [verifier.abi], {})
+
+
+def _arguments(
+    proof: bytes, domain: Domain, public: Sequence[int]
+) -> tuple[bytes, tuple[int, str, int, str], list[int]]:
+    chain_id, contract, round_id, prover = domain.words()
+    words = (chain_id, _address(contract), round_id, _address(prover))
+    return proof, words, list(public)
+
+
+def _address(number: int) -> str:
+    return to_checksum_address(number.to_bytes(20, "big"))
