@@ -3,8 +3,9 @@ import pytest
 import sympy
 from stark_cases import NAMES, case
 
-from bfl_ref.stark.air import Air, Degree, check_trace, formulas, labels, quotient_chunks, quotient_degree
+from bfl_ref.stark.air import Air, Degree, formulas, labels, quotient_chunks, quotient_degree
 from bfl_ref.stark.field import F, base
+from bfl_ref.stark.trace import check_trace
 from bfl_ref.statements.fibonacci import Fibonacci
 from bfl_ref.statements.membership import Membership
 from bfl_ref.statements.poseidon2 import Poseidon2Chain

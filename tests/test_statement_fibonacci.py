@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bfl_ref.stark.air import check_trace
 from bfl_ref.stark.field import F, base
+from bfl_ref.stark.trace import check_trace
 from bfl_ref.statements.fibonacci import Fibonacci
 
 AIR = Fibonacci(32, last=30)

@@ -4,10 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stark_cases import DOMAIN, elements, pretending, toy
 
-from bfl_ref.stark.air import check_trace
 from bfl_ref.stark.field import F, base
 from bfl_ref.stark.prover import prove
 from bfl_ref.stark.rejections import OodMismatch
+from bfl_ref.stark.trace import check_trace
 from bfl_ref.stark.verifier import verify
 from bfl_ref.statements.membership import ROWS, Membership, root
 from bfl_ref.statements.poseidon2 import compress

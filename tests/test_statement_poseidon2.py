@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stark_cases import FULL, elements
 
-from bfl_ref.stark.air import check_trace
 from bfl_ref.stark.field import F, base
+from bfl_ref.stark.trace import check_trace
 from bfl_ref.statements.poseidon2 import (
     DIAGONAL,
     EXTERNAL,

@@ -115,7 +115,7 @@ class Air:
 
     def fractions(self, frame: "Frame") -> list[Fraction]:
         """The lookups' fractions on a frame."""
-        return list(self.lookups(_fields(self, frame, frame.cur, with_short=True), frame.k))
+        return list(self.lookups(fields(self, frame, frame.cur, with_short=True), frame.k))
 
     def _refuse_bad_columns(self) -> None:
         names = [n for n, _ in [*self.main_columns, *self.preprocessed_columns, *self.short_columns]]
@@ -175,8 +175,8 @@ class Constraint:
 
 def constraints(air: Air, frame: Frame) -> list[Constraint]:
     """All constraints in the order of the powers of alpha: transition, everywhere, lookups, boundary."""
-    cur = _fields(air, frame, frame.cur, with_short=True)
-    nxt = _fields(air, frame, frame.nxt, with_short=False)
+    cur = fields(air, frame, frame.cur, with_short=True)
+    nxt = fields(air, frame, frame.nxt, with_short=False)
     found = [Constraint("transition", -1, *c) for c in air.transition(cur, nxt, frame.k)]
     found += [Constraint("everywhere", -1, *c) for c in air.everywhere(cur, nxt, frame.k)]
     if air.lookup_batches:
@@ -249,65 +249,12 @@ def formulas(air: Air) -> list[tuple[str, str, Any]]:
     return [(c.kind, c.name, c.value) for c in constraints(air, frame)]
 
 
-def trace_frame(
-    air: Air, trace: F, public: F, aux: Sequence[Any] = (), beta: Any = None, lam: Any = None
-) -> Frame:
-    """Frame of whole columns on H: value i of each cell is row i, `nxt` the row after it (cyclic).
-
-    trace: (k_main, n);  public: (public_inputs,);  aux: k_aux extension columns of n values.
-    """
-    cells: list[Any] = [*air.preprocessed_trace(), *trace]
-    return Frame(
-        cur=[*cells, *aux],
-        nxt=[*(np.roll(c, -1) for c in cells), *(a.roll(-1) for a in aux)],
-        short=[np.tile(v, air.length // len(v)) for v in air.short_values(public)],
-        public=list(public),
-        k=lambda c: F(c % F.order),
-        beta=beta,
-        lam=lam,
-    )
-
-
-def check_trace(air: Air, trace: F, public: F) -> None:
-    """Raise ValueError that names every broken constraint and its first rows; lookups are checked as
-    multisets.
-    """
-    if trace.shape != (air.widths[1], air.length):
-        raise ValueError(f"trace must be {(air.widths[1], air.length)} (columns, rows); got {trace.shape}")
-    if public.shape != (air.public_inputs,):
-        raise ValueError(f"{air.name} takes {air.public_inputs} public inputs; got shape {public.shape}")
-    frame = trace_frame(air, trace, public)
-    cur = _fields(air, frame, frame.cur, with_short=True)
-    nxt = _fields(air, frame, frame.nxt, with_short=False)
-    broken = []
-    for kind, found in (
-        ("transition", air.transition(cur, nxt, frame.k)),
-        ("everywhere", air.everywhere(cur, nxt, frame.k)),
-    ):
-        for name, value in found:
-            rows = np.flatnonzero(np.broadcast_to(value, air.length)[: air.length - (kind == "transition")])
-            broken += [f"{kind} {name} on rows {rows[:5].tolist()} ({len(rows)} in all)"] if len(rows) else []
-    for name, row, value in air.boundary(cur, frame.public, frame.k):
-        if np.broadcast_to(value, air.length)[row]:
-            broken.append(f"boundary {name} on row {row}")
-    balance: dict[tuple[int, ...], int] = {}
-    for fraction in air.fractions(frame):
-        cells = [np.broadcast_to(v, air.length).tolist() for v in (fraction.numerator, *fraction.values)]
-        for numerator, *values in zip(*cells, strict=True):
-            key = tuple(values)
-            balance[key] = (balance.get(key, 0) + numerator) % F.order
-    unpaid = [key for key, total in balance.items() if total]
-    broken += [f"lookup: {len(unpaid)} unbalanced, e.g. {unpaid[:5]}"] if unpaid else []
-    if broken:
-        raise ValueError(f"trace breaks {air.name}: " + "; ".join(broken))
-
-
 def labels(columns: Columns) -> list[str]:
     """One label per column: "bit", "state[0]", "state[1]", ..."""
     return [name if width is None else f"{name}[{i}]" for name, width in columns for i in range(width or 1)]
 
 
-def _fields(air: Air, frame: Frame, cells: Sequence[Any], with_short: bool) -> SimpleNamespace:
+def fields(air: Air, frame: Frame, cells: Sequence[Any], with_short: bool) -> SimpleNamespace:
     """Cells of one row by name: `row.bit`, `row.state[3]`."""
     columns: Columns = [*air.preprocessed_columns, *air.main_columns]
     values = iter(cells[: _count(columns)])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from . import fri
-from .air import check_trace, quotient_degree, trace_frame
+from .air import quotient_degree
 from .codec import Opening, Proof, encode
 from .composition import Challenges
 from .field import EXTENSION_DEGREE, Ext, F, base, random_base, root_of_unity
@@ -16,6 +16,7 @@ from .merkle import SALT_BYTES
 from .params import StarkParams
 from .poly import blind, divide_linear
 from .setup import Columns, Domain, Setup, commit_columns
+from .trace import check_trace, trace_frame
 from .transcript import TAG_AUX, TAG_MAIN, TAG_OPENED, TAG_QUOTIENT, Transcript
 
 Rng = Callable[[int], bytes]
