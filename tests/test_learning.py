@@ -37,6 +37,15 @@ SEEDS = (0, 1, 2) if FULL else (0,)
 QUICK = TrainConfig(model="mlp", rounds=2, local_epochs=1, seed=5)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """The last bits of a sum depend on how many threads share it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def clinics() -> Federation:
     return load("wdbc", seed=0)
