@@ -4,7 +4,6 @@ The compiler is npm's soljson behind `solc.cjs` (installed by `make setup`); whe
 version, that one serves. Both are driven through py-solc-x with the same standard-JSON input and give the same bytecode.
 """
 
-import hashlib
 import json
 import os
 import re
@@ -12,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ def compile_contracts(
         "sources": {name: {"content": text} for name, text in texts.items()},
         "settings": {**SETTINGS, **(settings or {})},
     }
-    key = hashlib.sha256(json.dumps([SOLC_VERSION, request], sort_keys=True).encode()).hexdigest()
+    key = sha256(json.dumps([SOLC_VERSION, request], sort_keys=True).encode()).hexdigest()
     artifacts = _cached(cache / f"{key}.json")
     if artifacts is None:
         artifacts = _artifacts(_run(request))
@@ -101,7 +101,7 @@ def _collect(sources: Iterable[str]) -> dict[str, str]:
             hint = ": run `make setup`" if "node_modules" in path.parts else ""
             raise ValueError(f"no Solidity source {name} in {CONTRACTS}{hint}")
         texts[name] = path.read_text(encoding="utf-8")
-        for found in re.findall(r'^\s*import\s[^;]*?"([^"]+)"\s*;', texts[name], re.M):
+        for found in re.findall(r"^\s*import\b[^;]*?[\"']([^\"']+)[\"'][^;]*;", texts[name], re.M):
             waiting.append(_resolve(name, found))
     # the compiler applies the remapping to "@openzeppelin/...": hand those files over under their remapped name
     return {(f"node_modules/{n}" if n.startswith("@") else n): texts[n] for n in sorted(texts)}
@@ -137,13 +137,18 @@ def _artifacts(contracts: Mapping[str, Any]) -> dict[str, Artifact]:
 
 def _cached(path: Path) -> dict[str, Artifact] | None:
     try:
-        return {name: Artifact(**fields) for name, fields in json.loads(path.read_text()).items()}
-    except (OSError, ValueError, TypeError, AttributeError):
+        digest, _, text = path.read_text().partition("\n")
+        if digest != sha256(text.encode()).hexdigest():
+            return None
+        return {name: Artifact(**fields) for name, fields in json.loads(text).items()}
+    except (OSError, UnicodeDecodeError):
         return None  # absent or damaged: build it again
 
 
 def _store(path: Path, artifacts: Mapping[str, Artifact]) -> None:
+    """One line with the digest of the rest, then the artifacts; in place whole or not at all."""
+    text = json.dumps({name: vars(artifact) for name, artifact in artifacts.items()})
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
-        json.dump({name: vars(artifact) for name, artifact in artifacts.items()}, file)
+        file.write(f"{sha256(text.encode()).hexdigest()}\n{text}")
     os.replace(file.name, path)

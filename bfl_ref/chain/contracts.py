@@ -75,6 +75,8 @@ class System:
             )
         self.node, self.deployment = node, deployment
         self.gas: dict[str, list[int]] = {}
+        self._events: list[Event] = []
+        self._next_block = deployment.block
         abis = [artifact.abi for artifact in artifacts.values()]
         clients: dict[str, Any] = {}
         for name, kind in CLIENTS.items():
@@ -95,14 +97,16 @@ class System:
         """The deployment file, for `connect`."""
         path.write_text(json.dumps(asdict(self.deployment), indent=1) + "\n")
 
-    def events(self, first: int | None = None, last: int | None = None) -> list[Event]:
-        """Every event of the deployment in blocks first .. last (default: all), in order; from the chain alone."""
+    def events(self) -> list[Event]:
+        """Every event of the deployment so far, in order, from the chain alone.
+
+        Blocks read before are not asked for again: a permissioned chain with final blocks takes none back.
+        """
         eth = self.node.web3.eth
         clients = {client.address: client for client in self.clients()}
-        start = self.deployment.block if first is None else first
-        end = eth.block_number if last is None else last
+        end = eth.block_number
         logs: list[Any] = []
-        for block in range(start, end + 1, BLOCKS_A_QUERY):
+        for block in range(self._next_block, end + 1, BLOCKS_A_QUERY):
             logs += eth.get_logs(
                 {
                     "fromBlock": block,
@@ -111,7 +115,9 @@ class System:
                 }
             )
         logs.sort(key=lambda log: (log["blockNumber"], log["logIndex"]))
-        return [event for log in logs for event in clients[log["address"]].events([log])]
+        self._events += [event for log in logs for event in clients[log["address"]].events([log])]
+        self._next_block = end + 1
+        return list(self._events)
 
     def clients(self) -> tuple[Client, ...]:
         return self.consortium, self.token, self.vault, self.registry, self.rounds

@@ -10,8 +10,8 @@ contract declares is an ImportError or AttributeError, not an exception that nev
 import re
 from typing import Any
 
-from eth_abi.abi import decode
 from eth_utils import function_abi_to_4byte_selector
+from web3 import Web3
 
 from .compile import CONTRACTS
 from .records import AbortReason, Phase, snake
@@ -50,7 +50,7 @@ def explain(data: bytes, abis: list[list[dict[str, Any]]]) -> ContractError:
     """The exception that revert data stand for. abis: where to look for the error's selector and types."""
     for entry in (entry for abi in abis for entry in abi if entry["type"] == "error"):
         if data[:4] == function_abi_to_4byte_selector({**entry, "type": "function"}):  # type: ignore[arg-type]
-            values = decode([part["type"] for part in entry["inputs"]], data[4:])
+            values = Web3().codec.decode([part["type"] for part in entry["inputs"]], data[4:])
             named = {
                 snake(part["name"]): _ENUMS.get(part.get("internalType", ""), lambda v: v)(value)
                 for part, value in zip(entry["inputs"], values, strict=True)

@@ -24,12 +24,15 @@ from typing import IO, Any
 
 import requests
 import rlp
+from eth.exceptions import TransactionNotFound
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_tester import EthereumTester, PyEVMBackend
+from eth_tester.backends.pyevm.serializers import serialize_transaction_receipt
 from eth_tester.exceptions import TransactionFailed
 from eth_utils import keccak
 from web3 import EthereumTesterProvider, HTTPProvider, Web3
+from web3.exceptions import Web3Exception
 from web3.types import RPCEndpoint, RPCResponse
 
 from .compile import CONTRACTS
@@ -102,15 +105,22 @@ def open_chain(
 
 
 def import_chain(blocks: Sequence[bytes], accounts: int = 10, seed: int = 0) -> Node:
-    """An embedded chain rebuilt from the blocks that `Node.export` gave: each one is executed again, and refused by
-    py-evm (ValidationError) unless its transactions lead to the state root in its header.
+    """An embedded chain rebuilt from the blocks that `Node.export` gave. Each is executed again.
+
+    Raises ValueError naming the first block that does not follow: other bytes, another genesis, or a header whose state root
+    its transactions do not lead to.
     """
     keys = seeded_accounts(accounts, seed)
     backend = _backend(keys)
-    for raw in blocks:
-        chain = backend.chain
+    chain = backend.chain
+    for number, raw in enumerate(blocks, start=1):
         block_class = chain.get_vm(chain.get_canonical_head()).get_block_class()
-        chain.import_block(rlp.decode(raw, sedes=block_class))
+        try:
+            chain.import_block(rlp.decode(raw, sedes=block_class))
+        except (
+            Exception
+        ) as error:  # rlp, py-evm and eth-keys raise kinds of their own for bytes that are no block
+            raise ValueError(f"block {number} does not follow on those before: {error}") from error
     return _tester_node(backend, keys)
 
 
@@ -130,7 +140,22 @@ def _backend(keys: tuple[LocalAccount, ...]) -> PyEVMBackend:
     )
     funded = {"balance": FUNDS_WEI, "nonce": 0, "code": b"", "storage": {}}
     state = {bytes.fromhex(key.address[2:]): funded for key in keys}
-    return PyEVMBackend(genesis_parameters=genesis, genesis_state=state)
+    return _Backend(genesis_parameters=genesis, genesis_state=state)
+
+
+class _Backend(PyEVMBackend):
+    """py-evm indexes transactions, while eth-tester goes through all blocks for one: receipts made rounds ever slower."""
+
+    def get_transaction_receipt(self, transaction_hash: bytes) -> Any:
+        try:
+            number, index = self.chain.get_canonical_transaction_index(transaction_hash)
+        except TransactionNotFound:  # not mined yet
+            return super().get_transaction_receipt(transaction_hash)
+        block = self.chain.get_canonical_block_by_number(number)
+        receipts = block.get_receipts(self.chain.chaindb)
+        return serialize_transaction_receipt(
+            block, receipts, block.transactions[index], index, False, self.chain.get_vm()
+        )
 
 
 class _TesterProvider(EthereumTesterProvider):
@@ -162,7 +187,9 @@ def _tester_node(backend: PyEVMBackend, keys: tuple[LocalAccount, ...]) -> Node:
             tester.mine_blocks(count)
 
     web3 = Web3(_TesterProvider(tester))
-    web3.eth.default_account = keys[0].address  # who asks in a view call: eth-tester wants an account with funds
+    web3.eth.default_account = keys[
+        0
+    ].address  # who asks in a view call: eth-tester wants an account with funds
     return Node("embedded", web3, keys, wait_blocks, export)
 
 
@@ -174,10 +201,12 @@ def _anvil(keys: tuple[LocalAccount, ...], state: Path | None) -> Iterator[Node]
     command += ["--timestamp", str(GENESIS_TIME_S)]
     command += ["--state", str(state)] if state is not None else []
     with contextlib.ExitStack() as stack:
-        log = stack.enter_context(
-            tempfile.TemporaryFile("a+")
-        )  # a pipe that nobody reads would stop anvil when full
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, preexec_fn=_die_with_parent)
+        # The log: a pipe that nobody reads would stop anvil when full. The session of its own: to interrupt a notebook's
+        # cell must not end the chain.
+        log = stack.enter_context(tempfile.TemporaryFile("a+"))
+        process = subprocess.Popen(
+            command, stdout=log, stderr=subprocess.STDOUT, preexec_fn=_die_with_parent, start_new_session=True
+        )
         stack.callback(_end, process)
         web3 = Web3(HTTPProvider("http://" + _listening_address(process, log)))
 
@@ -237,16 +266,20 @@ def _remote(url: str, keys: Sequence[str]) -> Iterator[Node]:
         )
     try:
         accounts = tuple(Account.from_key(key.strip()) for key in keys)
-    except Exception as error:  # eth-keys raises several kinds; none may carry the key into a message
-        raise ValueError("expected private keys of 32 bytes in hex; one of those given is not") from error
+    except Exception:  # eth-keys raises several kinds, and some carry the key in their message
+        raise ValueError("expected private keys of 32 bytes in hex; one of those given is not") from None
     web3 = Web3(HTTPProvider(url, request_kwargs={"timeout": 30}))
     try:
         web3.eth.chain_id  # noqa: B018 - the first question shows whether anyone answers
-    except (requests.exceptions.RequestException, OSError) as error:
+    except (requests.exceptions.RequestException, OSError, ValueError, Web3Exception) as error:
         raise ChainUnreachable(f"no node answers at {url}: is it running, is the address right?") from error
+    mines_at_will = web3.client_version.startswith("anvil")  # stands still while nobody sends anything
 
     def wait_blocks(count: int) -> None:
-        target = web3.eth.block_number + count
+        before = web3.eth.block_number
+        if mines_at_will and count > 0:
+            web3.provider.make_request("anvil_mine", [hex(count)])  # type: ignore[arg-type]
+        target = before + count
         while web3.eth.block_number < target:
             time.sleep(0.2)
 

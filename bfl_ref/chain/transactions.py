@@ -7,8 +7,7 @@ from typing import Any
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_account.typed_transactions import TypedTransaction
-from eth_utils import event_abi_to_log_topic
-from hexbytes import HexBytes
+from eth_utils import event_abi_to_log_topic, to_bytes
 from web3.contract import Contract
 from web3.exceptions import ContractLogicError, Web3Exception
 from web3.types import TxParams, TxReceipt, Wei
@@ -63,7 +62,7 @@ class Client:
         return self.events(receipt["logs"])
 
     def _call(self, name: str, *args: Any) -> Call:
-        return Call(self.address, bytes(HexBytes(self.contract.encode_abi(name, list(args)))))
+        return Call(self.address, to_bytes(hexstr=self.contract.encode_abi(name, list(args))))
 
     def events(self, logs: Sequence[Any]) -> list[Event]:
         """The logs of this contract, decoded, in their order."""
@@ -74,7 +73,7 @@ class Client:
 def named(error: Web3Exception, abis: list[list[dict[str, Any]]]) -> ContractError:
     """What web3 raised for a revert, as the error that the contract declares."""
     data = getattr(error, "data", None)
-    return explain(bytes(HexBytes(data)), abis) if isinstance(data, str) else Refused(data=str(error))
+    return explain(to_bytes(hexstr=data), abis) if isinstance(data, str) else Refused(data=str(error))
 
 
 def transact(node: Node, call: Any, sender: LocalAccount) -> TxReceipt:
@@ -109,11 +108,13 @@ def transact(node: Node, call: Any, sender: LocalAccount) -> TxReceipt:
 
 def send_raw(node: Node, raw: bytes) -> TxReceipt:
     """A signed transaction, mined. Raises ReplayedTransaction if its sender's nonce has moved on: it was sent before."""
-    sender = Account.recover_transaction(raw)
-    nonce = TypedTransaction.from_bytes(HexBytes(raw)).as_dict()["nonce"]
-    expected = node.web3.eth.get_transaction_count(sender)
-    if nonce < expected:
-        raise ReplayedTransaction(sender=sender, nonce=nonce, expected=expected)
-    return node.web3.eth.wait_for_transaction_receipt(
-        node.web3.eth.send_raw_transaction(raw), poll_latency=0.01 if node.kind == "anvil" else 0.1
-    )
+    eth = node.web3.eth
+    try:
+        sent = eth.send_raw_transaction(raw)
+    except Exception:  # each kind of node has its own words for a nonce that is used up
+        sender = Account.recover_transaction(raw)
+        nonce = TypedTransaction.from_bytes(raw).as_dict()["nonce"]  # type: ignore[arg-type]
+        if nonce < (expected := eth.get_transaction_count(sender)):
+            raise ReplayedTransaction(sender=sender, nonce=nonce, expected=expected) from None
+        raise
+    return eth.wait_for_transaction_receipt(sent, poll_latency=0.01 if node.kind == "anvil" else 0.1)
