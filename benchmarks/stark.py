@@ -13,15 +13,19 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bfl_ref.chain.node import open_chain
+from bfl_ref.chain.stark import deploy_verifier, evaluator_artifact, verifier_artifact
 from bfl_ref.stark.air import Air
 from bfl_ref.stark.field import F, base
 from bfl_ref.stark.params import StarkParams
 from bfl_ref.stark.prover import prove
-from bfl_ref.stark.setup import Domain, params_for, setup
+from bfl_ref.stark.setup import Domain, Setup, params_for, setup
+from bfl_ref.stark.solidity.evaluator import evaluator
 from bfl_ref.stark.verifier import verify
 from bfl_ref.statements.fibonacci import Fibonacci
 from bfl_ref.statements.membership import Membership
@@ -29,6 +33,7 @@ from bfl_ref.statements.poseidon2 import Poseidon2Chain
 
 HEADLINE_LOG_ROWS = 14
 LOG_ROWS = range(10, 17)
+COST = ("verify_gas", "calldata_bytes", "contract_bytes_max")
 # The frontier of seconds against gas: (depth, log2 blow-up). 512 rows are too short for blow-up 8: their blinding
 # brings the quotient of degree 8 to nine chunks.
 FRONTIER = ((63, 3), (63, 4), (63, 5), (31, 4), (31, 5), (31, 6), (31, 7))
@@ -43,7 +48,9 @@ def random_elements(*shape: int) -> F:
     return base(np.random.default_rng(SEED).integers(0, F.order, shape, dtype=np.uint32))
 
 
-def measure(air: Air, trace: F, params: StarkParams, permutations: int) -> dict[str, Any]:
+def measure(
+    air: Air, trace: F, params: StarkParams, permutations: int, contract: bool = False
+) -> dict[str, Any]:
     """One line: prove and verify REPEATS times, best times; peak memory is that of this process so far."""
     made, public = setup(air, params), air.public_inputs_of(trace)  # type: ignore[attr-defined]
     prove_s, verify_s, phases = [], [], {}
@@ -81,10 +88,19 @@ def measure(air: Air, trace: F, params: StarkParams, permutations: int) -> dict[
         "peak_mb": round(peak_mb()),
         "proof_bytes": len(proof),
         "verify_s": round(min(verify_s), 4),
-        "verify_gas": None,
-        "calldata_bytes": None,
-        "contract_bytes_max": None,
+        **(on_chain(made, proof, public) if contract else dict.fromkeys(COST)),
     }
+
+
+def on_chain(made: Setup, proof: bytes, public: F) -> dict[str, int]:
+    """One verification as a transaction on the embedded chain, by an evaluator generated for just this set-up."""
+    with tempfile.TemporaryDirectory() as folder, open_chain() as node:
+        source = Path(folder) / "Evaluator.sol"
+        source.write_text(evaluator("Evaluator", made))
+        artifact, sender = evaluator_artifact("Evaluator", str(source)), node.accounts[0]
+        cost = deploy_verifier(node, made, artifact, sender).cost(proof, DOMAIN, public.tolist(), sender)
+    largest = max(artifact.runtime_bytes, verifier_artifact().runtime_bytes)
+    return dict(zip(COST, (cost.gas, cost.calldata_bytes, largest), strict=True))
 
 
 def peak_mb() -> float:
@@ -102,10 +118,11 @@ def chain(log_rows: int, log_blowup: int = 3) -> dict[str, Any]:
 
 
 def membership(depth: int, log_blowup: int) -> dict[str, Any]:
-    """The narrow one: depth + 1 permutations of 16 rows each."""
+    """The narrow one: depth + 1 permutations of 16 rows each, one FRI layer as the contracts have it."""
     air = Membership(depth)
     trace = air.trace(random_elements(16), random_elements(depth, 8), index=123_456_789 % 2**depth)
-    return measure(air, trace, params_for(air, log_blowup=log_blowup), depth + 1)
+    params = params_for(air, log_blowup=log_blowup, folds=(8,))
+    return measure(air, trace, params, depth + 1, contract=True)
 
 
 def compile_seconds() -> float:
