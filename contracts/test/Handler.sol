@@ -67,22 +67,25 @@ contract Handler {
     function requestUnlock(uint256 who, uint96 amount) external {
         address account = pick(who);
         vm.prank(account);
-        try vault.requestUnlock(amount % 300) {
+        try vault.requestUnlock(1 + amount % 60) {
             earliest[account] = vm.getBlockNumber() + vault.unlockDelay();
             note(consortium.rolesOf(account) != 0, "a non-member unlocked");
         } catch {}
     }
 
-    function withdraw(uint256 who) external {
-        address account = pick(who);
-        bool frozen = vault.stakeOf(account).freezes != 0;
-        vm.prank(account);
-        try vault.withdraw() {
-            ++withdrawals;
-            note(vm.getBlockNumber() >= earliest[account], "stake left before its delay");
-            note(!frozen && !selectedInOpenRound(account), "frozen stake left");
-            note(consortium.rolesOf(account) != 0, "a non-member withdrew");
-        } catch {}
+    /// @dev Everybody tries.
+    function withdraw() external {
+        for (uint256 i = 0; i < accounts.length; ++i) {
+            address account = accounts[i];
+            bool frozen = vault.stakeOf(account).freezes != 0;
+            vm.prank(account);
+            try vault.withdraw() {
+                ++withdrawals;
+                note(vm.getBlockNumber() >= earliest[account], "stake left before its delay");
+                note(!frozen && !selectedInOpenRound(account), "frozen stake left");
+                note(consortium.rolesOf(account) != 0, "a non-member withdrew");
+            } catch {}
+        }
     }
 
     function slash(uint256 who, uint96 amount) external {
