@@ -73,6 +73,10 @@ class System:
             raise NoSuchDeployment(
                 f"expected code digest {deployment.code_digest}, the sources here give {digest}"
             )
+        if deployment.addresses.keys() != CLIENTS.keys():
+            raise NoSuchDeployment(
+                f"expected addresses of {sorted(CLIENTS)}, got {sorted(deployment.addresses)}"
+            )
         self.node, self.deployment = node, deployment
         self.gas: dict[str, list[int]] = {}
         self._events: list[Event] = []

@@ -8,6 +8,8 @@ contract declares is an ImportError or AttributeError, not an exception that nev
 """
 
 import re
+from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from eth_utils import function_abi_to_4byte_selector
@@ -21,7 +23,11 @@ _DECLARATIONS = [
     CONTRACTS / "node_modules/@openzeppelin/contracts/interfaces/draft-IERC6093.sol",
     CONTRACTS / "node_modules/@openzeppelin/contracts/access/IAccessControl.sol",
 ]
-_ENUMS = {"enum Phase": Phase, "enum AbortReason": AbortReason}
+_KINDS: dict[str, Any] = {
+    "enum Phase": Phase,
+    "enum AbortReason": AbortReason,
+    "address": Web3.to_checksum_address,
+}
 
 
 class ContractError(Exception):
@@ -52,29 +58,31 @@ def explain(data: bytes, abis: list[list[dict[str, Any]]]) -> ContractError:
         if data[:4] == function_abi_to_4byte_selector({**entry, "type": "function"}):  # type: ignore[arg-type]
             values = Web3().codec.decode([part["type"] for part in entry["inputs"]], data[4:])
             named = {
-                snake(part["name"]): _ENUMS.get(part.get("internalType", ""), lambda v: v)(value)
+                snake(part["name"]): _KINDS.get(part["internalType"], lambda v: v)(value)
                 for part, value in zip(entry["inputs"], values, strict=True)
             }
-            return _CLASSES[entry["name"]](**named)
+            return _class(entry["name"])(**named)
     return Refused(data=data.hex())
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, Enum):
+        return value.name
     return "0x" + value.hex() if isinstance(value, bytes) else str(value)
 
 
-def _declared() -> dict[str, type[ContractError]]:
-    texts = [path.read_text(encoding="utf-8") for path in _DECLARATIONS if path.exists()]
-    names = {name for text in texts for name in re.findall(r"^\s*error (\w+)\(", text, re.M)}
-    return {
-        name: type(
-            name, (ContractError,), {"__module__": __name__, "__doc__": f"`error {name}` of the contracts."}
-        )
-        for name in sorted(names)
-    }
+def _class(name: str) -> type[ContractError]:
+    """The exception class of an error name; libraries' errors, which no interface declares, get theirs when they occur."""
+    if name not in _CLASSES:
+        members = {"__module__": __name__, "__doc__": f"`error {name}` of the contracts."}
+        _CLASSES[name] = type(name, (ContractError,), members)
+    return _CLASSES[name]
 
 
-_CLASSES = _declared()
+_CLASSES: dict[str, type[ContractError]] = {}
+for _path in filter(Path.exists, _DECLARATIONS):
+    for _name in re.findall(r"^\s*error (\w+)\(", _path.read_text(encoding="utf-8"), re.M):
+        _class(_name)
 
 
 def __getattr__(name: str) -> type[ContractError]:

@@ -10,7 +10,7 @@ from eth_account.typed_transactions import TypedTransaction
 from eth_utils import event_abi_to_log_topic, to_bytes
 from web3.contract import Contract
 from web3.exceptions import ContractLogicError, Web3Exception
-from web3.types import TxParams, TxReceipt, Wei
+from web3.types import HexBytes, TxParams, TxReceipt, Wei
 
 from .errors import ContractError, Refused, ReplayedTransaction, explain
 from .events import Event, from_log
@@ -113,7 +113,7 @@ def send_raw(node: Node, raw: bytes) -> TxReceipt:
         sent = eth.send_raw_transaction(raw)
     except Exception:  # each kind of node has its own words for a nonce that is used up
         sender = Account.recover_transaction(raw)
-        nonce = TypedTransaction.from_bytes(raw).as_dict()["nonce"]  # type: ignore[arg-type]
+        nonce = TypedTransaction.from_bytes(HexBytes(raw)).as_dict()["nonce"]
         if nonce < (expected := eth.get_transaction_count(sender)):
             raise ReplayedTransaction(sender=sender, nonce=nonce, expected=expected) from None
         raise
