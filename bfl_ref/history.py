@@ -50,10 +50,10 @@ def past_rounds(system: System) -> list[PastRound]:
         aborted = next((e for e in own if isinstance(e, RoundAborted)), None)
         if not steps or steps[-1].deadline:
             continue  # still open: a deadline is zero once a round has ended
-        phases = [("select", opened.block), *((e.to.name.lower(), e.block) for e in steps)]
+        phases = tuple((e.to.name.lower(), e.block) for e in steps)
         updates = tuple(e for e in own if isinstance(e, UpdateCommitted))
         ending = f"aborted: {aborted.reason.name.lower().replace('_', ' ')}" if aborted else "finalised"
-        found.append(PastRound(opened.round_id, tuple(phases), updates, models.get(opened.round_id), ending))
+        found.append(PastRound(opened.round_id, phases, updates, models.get(opened.round_id), ending))
     return found
 
 
