@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import resource
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -369,3 +370,16 @@ def test_json_of_what_would_not_come_back_is_refused(value):
 def test_json_of_other_bytes_is_refused(data):
     with pytest.raises(ValueError, match="expected canonical JSON"):
         parse_json(data)
+
+
+def test_json_of_deep_nesting_is_refused_whatever_the_recursion_limit():
+    """py-evm raises the limit for the whole process; the parser would then end it instead of raising."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(10**6)
+    try:
+        for data in (b"[" * 10**6, b'{"a":' * 10**6, b'["]"' + b",[" * 10**6):
+            with pytest.raises(ValueError, match="nest deeper than 64"):
+                parse_json(data)
+    finally:
+        sys.setrecursionlimit(limit)
+    assert parse_json(b"[" * 64 + b"]" * 64) is not None and parse_json(b'"' + b"[" * 100 + b'"') == "[" * 100

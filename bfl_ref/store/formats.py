@@ -4,6 +4,7 @@ One value, one encoding, one CID: two hospitals that store the same model name i
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,8 @@ from safetensors import numpy as safetensors
 
 INTEGERS = [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
 DTYPES = ["bool", *INTEGERS, "float16", "float32", "float64", "complex64"]
+
+MAX_DEPTH = 64  # nesting of a JSON value that is read
 
 
 def canonical_json(value: Any) -> bytes:
@@ -30,10 +33,24 @@ def canonical_json(value: Any) -> bytes:
     return data
 
 
+def _depth(text: str) -> int:
+    """How deep arrays and objects nest in a JSON text."""
+    depth = deepest = 0
+    for mark in re.findall(r"[\[{\]}]", re.sub(r'"(?:[^"\\]|\\.)*"', "", text)):
+        depth += 1 if mark in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
+
+
 def parse_json(data: bytes) -> Any:
     """Inverse of `canonical_json`; ValueError for bytes that it would not write (order, blanks, doubled keys, NaN)."""
     try:
-        value = json.loads(data.decode())
+        text = data.decode()
+        # Measured before it is parsed: where a library raised Python's recursion limit, as py-evm does, the parser would
+        # overrun the C stack, and one crafted object would end the process.
+        if _depth(text) > MAX_DEPTH:
+            raise ValueError(f"arrays and objects nest deeper than {MAX_DEPTH}")
+        value = json.loads(text)
         canonical = canonical_json(value)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"expected canonical JSON, got {len(data)} other bytes: {error}") from None
