@@ -120,7 +120,7 @@ contract Handler {
             note(consortium.rolesOf(mover) & VOTING_ROLES != 0, "without a vote, and proposed");
             uint256 cast = 1;
             for (uint256 i = 0; i < accounts.length; ++i) {
-                if (mask & (1 << i) == 0) continue;
+                if (mask & (0x10001 << i) == 0) continue; // three of four vote, so that most proposals pass
                 vm.prank(accounts[i]);
                 try consortium.vote(proposalId) {
                     note(consortium.rolesOf(accounts[i]) & VOTING_ROLES != 0, "without a vote, and voted");

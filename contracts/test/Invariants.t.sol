@@ -109,4 +109,12 @@ contract InvariantsTest is Deployment {
         invariant_conduct_isKept();
         invariant_outsiders_changeNothing();
     }
+
+    function test_handler_removingEveryValidator_stopsAtTheWorkingMinimum() public {
+        for (uint256 i = 0; i < 7; ++i) {
+            handler.vote(i, 0, 3, type(uint256).max);
+        }
+        invariant_members_matchTheirCounts();
+        vm.assertEq(consortium.validators(), 3);
+    }
 }
