@@ -8,7 +8,7 @@ from eth_utils import to_checksum_address
 
 from ..stark.setup import Domain, Setup
 from ..stark.solidity import parameter_word
-from .compile import Artifact, compile_contracts
+from .compile import CONTRACTS, Artifact, compile_contracts
 from .node import Node
 from .transactions import Client, transact
 
@@ -62,9 +62,11 @@ def verifier_artifact() -> Artifact:
     return compile_contracts(["src/stark/StarkVerifier.sol"], VERIFIER_SETTINGS)["StarkVerifier"]
 
 
-def evaluator_artifact(name: str, source: str | None = None) -> Artifact:
-    """source: path of a file that is not among the generated ones."""
-    return compile_contracts([source or f"{GENERATED}/{name}.sol"], EVALUATOR_SETTINGS)[name]
+def generated_evaluators() -> dict[str, Artifact]:
+    """Evaluator name -> artifact, of every statement that contracts verify."""
+    sources = sorted((CONTRACTS / GENERATED).glob("*.sol"))
+    artifacts = compile_contracts([f"{GENERATED}/{path.name}" for path in sources], EVALUATOR_SETTINGS)
+    return {path.stem: artifacts[path.stem] for path in sources}
 
 
 def deploy_verifier(node: Node, made: Setup, evaluator: Artifact, deployer: LocalAccount) -> StarkVerifier:

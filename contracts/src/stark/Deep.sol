@@ -66,7 +66,8 @@ library Deep {
         }
     }
 
-    /// @notice Whether `value` is G(x) for the i-th opened position, both denominators multiplied out.
+    /// @notice Whether `value` is G(x) for the i-th opened position, both denominators multiplied out:
+    ///     (G(x) - R(x)) (x - z)(x - g z) = (S(x) - S(z)) (x - g z) + gamma^m (S_t(x) - S_t(g z)) (x - z)
     /// @param overZ x - z, reduced. @param overNextZ x - g z, reduced.
     function agrees(
         Combination memory c,
@@ -77,27 +78,35 @@ library Deep {
         uint256 overNextZ
     ) internal pure returns (bool) {
         unchecked {
-            uint256 end = _copyRow(c.row, trees[ProofLayout.PREPROCESSED], i);
-            end = _copyRow(end, trees[ProofLayout.MAIN], i);
-            end = _copyRow(end, trees[ProofLayout.AUX], i);
-            uint256 right; // (S(x) - S(z)) (x - g z) + gamma^m (S_t(x) - S_t(g z)) (x - z)
-            {
-                (uint256 low, uint256 high) = accumulate(0, 0, c.weights, c.row, c.traceColumns);
-                right = Quintic.mul(overZ, Quintic.mul(c.last, Quintic.sub(collect(low, high), c.atNextZ)));
-                end = _copyRow(end, trees[ProofLayout.QUOTIENT], i);
-                uint256 quotientWeights = c.weights + 64 * c.traceColumns;
-                (low, high) = accumulate(
-                    low, high, quotientWeights, c.row + 4 * c.traceColumns, c.columns - c.traceColumns
-                );
-                right += Quintic.mul(overNextZ, Quintic.sub(collect(low, high), c.atZ));
-            }
-            uint256 mask; // R(x): the last five columns
-            assembly ("memory-safe") {
-                mask := mload(sub(end, 20))
-            }
-            uint256 left = Quintic.mul(overZ, overNextZ);
-            left = Quintic.mul(left, Quintic.sub(value, Quintic.unpack(mask)));
+            uint256 mask = _gather(c.row, trees, i);
+            uint256 right = _numerator(c, overZ, overNextZ);
+            uint256 left = Quintic.mul(Quintic.mul(overZ, overNextZ), Quintic.sub(value, mask));
             return Quintic.equal(left, right);
+        }
+    }
+
+    /// @dev Copies the i-th opened row of every group to memory at `to`, one behind the other; returns R(x), its last five columns.
+    function _gather(uint256 to, ProofLayout.Tree[] memory trees, uint256 i) private pure returns (uint256) {
+        to = _copyRow(to, trees[ProofLayout.PREPROCESSED], i);
+        to = _copyRow(to, trees[ProofLayout.MAIN], i);
+        to = _copyRow(to, trees[ProofLayout.AUX], i);
+        to = _copyRow(to, trees[ProofLayout.QUOTIENT], i);
+        uint256 word;
+        assembly ("memory-safe") {
+            word := mload(sub(to, 20))
+        }
+        return Quintic.unpack(word);
+    }
+
+    /// @dev (S(x) - S(z)) (x - g z) + gamma^m (S_t(x) - S_t(g z)) (x - z) for the row at c.row.
+    function _numerator(Combination memory c, uint256 overZ, uint256 overNextZ) private pure returns (uint256 sum) {
+        unchecked {
+            uint256 count = c.traceColumns;
+            (uint256 low, uint256 high) = accumulate(0, 0, c.weights, c.row, count);
+            sum = Quintic.mul(c.last, Quintic.sub(collect(low, high), c.atNextZ));
+            sum = Quintic.mul(overZ, sum);
+            (low, high) = accumulate(low, high, c.weights + 64 * count, c.row + 4 * count, c.columns - count);
+            sum += Quintic.mul(overNextZ, Quintic.sub(collect(low, high), c.atZ));
         }
     }
 

@@ -80,25 +80,26 @@ library Fri {
         pure
         returns (uint256[] memory folded)
     {
-        unchecked {
-            folded = new uint256[](indices.length);
-            // w^-bitrev(2 i), w of order 2^logFold, does not depend on logFold either.
-            uint256[] memory twists = new uint256[](1 << (logFold - 1));
-            for (uint256 i = 0; i < twists.length; ++i) {
-                twists[i] = BabyBear.pointAt(1, d.inversePoints, 2 * i);
-            }
-            uint256[] memory work = new uint256[](twists.length);
-            uint256 twist;
-            uint256 room;
-            assembly ("memory-safe") {
-                twist := add(twists, 32)
-                room := add(work, 32)
-            }
-            for (uint256 i = 0; i < indices.length; ++i) {
-                uint256 ratio = Quintic.scale(beta, BabyBear.pointAt(d.inverseOffset, d.inversePoints, indices[i] << logFold));
-                folded[i] = foldLeaf(leaves, logFold, ratio, twist, room);
-                leaves += 20 << logFold;
-            }
+        folded = new uint256[](indices.length);
+        uint256 twists = _twists(logFold, d.inversePoints);
+        for (uint256 i = 0; i < indices.length; ++i) {
+            uint256 ratio = BabyBear.pointAt(d.inverseOffset, d.inversePoints, indices[i] << logFold);
+            ratio = Quintic.scale(beta, ratio);
+            folded[i] = foldLeaf(leaves, logFold, ratio, twists, twists + (16 << logFold));
+            leaves += 20 << logFold;
+        }
+    }
+
+    /// @dev Memory address of w^-bitrev(2 i) for i < 2^(logFold-1), w of order 2^logFold, with room for as many words behind them.
+    function _twists(uint256 logFold, uint256 inversePoints) private pure returns (uint256 twists) {
+        uint256 count = 1 << (logFold - 1);
+        uint256[] memory words = new uint256[](2 * count);
+        for (uint256 i = 0; i < count; ++i) {
+            // A position's factors do not depend on the size of the domain.
+            words[i] = BabyBear.pointAt(1, inversePoints, 2 * i);
+        }
+        assembly ("memory-safe") {
+            twists := add(words, 32)
         }
     }
 
@@ -136,9 +137,9 @@ library Fri {
             c.index = index;
             c.started = true;
             uint256 word;
-            uint256 at = c.leaf + 20 * (position & ((1 << c.logFold) - 1));
+            uint256 offset = c.leaf + 20 * (position & ((1 << c.logFold) - 1));
             assembly ("memory-safe") {
-                word := calldataload(at)
+                word := calldataload(offset)
             }
             return Quintic.unpack(word);
         }

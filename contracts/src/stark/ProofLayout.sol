@@ -77,38 +77,38 @@ library ProofLayout {
     function locate(bytes calldata proof, IAirEvaluator.Shape memory shape, Parameters memory p, uint256 paramBytes)
         internal
         pure
-        returns (Layout memory layout)
+        returns (Layout memory sections)
     {
-        layout.trees = _trees(shape, p);
+        sections.trees = _trees(shape, p);
         uint256 start;
         assembly ("memory-safe") {
             start := proof.offset
         }
-        uint256 at = _counts(layout, start + 1 + paramBytes, start, proof.length);
-        layout.nonce = at;
-        at = _roots(layout.trees, at + 8, shape.preprocessedRoot);
-        layout.opened = at;
+        uint256 offset = _counts(sections, start + 1 + paramBytes, start, proof.length);
+        sections.nonce = offset;
+        offset = _roots(sections.trees, offset + 8, shape.preprocessedRoot);
+        sections.opened = offset;
         uint256 traceColumns = shape.preprocessed + shape.main + 5 * shape.aux;
-        layout.openedBytes = EXTENSION_BYTES * (2 * traceColumns + 5 * shape.chunks);
-        layout.finals = at + layout.openedBytes;
-        at = layout.finals + EXTENSION_BYTES * layout.finalCount;
-        for (uint256 t = 0; t < layout.trees.length; ++t) {
-            Tree memory tree = layout.trees[t];
-            tree.leaves = at;
-            at += tree.leafCount * tree.columns * ELEMENT_BYTES;
+        sections.openedBytes = EXTENSION_BYTES * (2 * traceColumns + 5 * shape.chunks);
+        sections.finals = offset + sections.openedBytes;
+        offset = sections.finals + EXTENSION_BYTES * sections.finalCount;
+        for (uint256 t = 0; t < sections.trees.length; ++t) {
+            Tree memory tree = sections.trees[t];
+            tree.leaves = offset;
+            offset += tree.leafCount * tree.columns * ELEMENT_BYTES;
         }
-        layout.elementsEnd = at;
-        for (uint256 t = 0; t < layout.trees.length; ++t) {
-            Tree memory tree = layout.trees[t];
-            tree.salts = at;
-            at += tree.leafCount * tree.saltBytes;
+        sections.elementsEnd = offset;
+        for (uint256 t = 0; t < sections.trees.length; ++t) {
+            Tree memory tree = sections.trees[t];
+            tree.salts = offset;
+            offset += tree.leafCount * tree.saltBytes;
         }
-        for (uint256 t = 0; t < layout.trees.length; ++t) {
-            Tree memory tree = layout.trees[t];
-            tree.nodes = at;
-            at += tree.nodeCount * MerkleMultiproof.DIGEST_BYTES;
+        for (uint256 t = 0; t < sections.trees.length; ++t) {
+            Tree memory tree = sections.trees[t];
+            tree.nodes = offset;
+            offset += tree.nodeCount * MerkleMultiproof.DIGEST_BYTES;
         }
-        if (at - start != proof.length) revert IStarkVerifier.BadLength(at - start, proof.length);
+        if (offset - start != proof.length) revert IStarkVerifier.BadLength(offset - start, proof.length);
     }
 
     /// @dev Shape of every tree: columns, salts, depth; leaves of the column groups, which are one a query.
@@ -133,32 +133,36 @@ library ProofLayout {
         }
     }
 
-    /// @dev Reads the counts at `at`; returns the offset behind them.
-    function _counts(Layout memory layout, uint256 at, uint256 start, uint256 length) private pure returns (uint256) {
-        Tree[] memory trees = layout.trees;
+    /// @dev Reads the counts at `offset`; returns the offset behind them.
+    function _counts(Layout memory sections, uint256 offset, uint256 start, uint256 length)
+        private
+        pure
+        returns (uint256)
+    {
+        Tree[] memory trees = sections.trees;
         uint256 numbers = 1 + 2 * (trees.length - FRI);
         for (uint256 t = 0; t < FRI; ++t) {
             if (trees[t].columns != 0) ++numbers;
         }
         // Up to here the length must suffice before a count is read.
-        uint256 needed = at - start + 2 * numbers;
+        uint256 needed = offset - start + 2 * numbers;
         if (length < needed) revert IStarkVerifier.BadLength(needed, length);
-        layout.finalCount = _uint16(at);
-        at += 2;
+        sections.finalCount = _uint16(offset);
+        offset += 2;
         for (uint256 t = 0; t < trees.length; ++t) {
             if (trees[t].columns == 0) continue;
             if (t >= FRI) {
-                trees[t].leafCount = _uint16(at);
-                at += 2;
+                trees[t].leafCount = _uint16(offset);
+                offset += 2;
             }
-            trees[t].nodeCount = _uint16(at);
-            at += 2;
+            trees[t].nodeCount = _uint16(offset);
+            offset += 2;
         }
-        return at;
+        return offset;
     }
 
-    /// @dev Notes every tree's root, those in the proof from `at`; returns the offset behind them.
-    function _roots(Tree[] memory trees, uint256 at, bytes32 preprocessedRoot) private pure returns (uint256) {
+    /// @dev Notes every tree's root, those in the proof from `offset`; returns the offset behind them.
+    function _roots(Tree[] memory trees, uint256 offset, bytes32 preprocessedRoot) private pure returns (uint256) {
         for (uint256 t = 0; t < trees.length; ++t) {
             if (trees[t].columns == 0) continue;
             if (t == PREPROCESSED) {
@@ -167,13 +171,13 @@ library ProofLayout {
             }
             uint256 root;
             assembly ("memory-safe") {
-                root := calldataload(at)
+                root := calldataload(offset)
             }
             trees[t].root = root;
-            trees[t].rootOffset = at;
-            at += MerkleMultiproof.DIGEST_BYTES;
+            trees[t].rootOffset = offset;
+            offset += MerkleMultiproof.DIGEST_BYTES;
         }
-        return at;
+        return offset;
     }
 
     function _uint16(uint256 offset) private pure returns (uint256 value) {
@@ -189,19 +193,19 @@ library ProofLayout {
         uint256 seen = 0;
         assembly ("memory-safe") {
             let complement := 0x07ffffff07ffffff07ffffff07ffffff07ffffff07ffffff07ffffff07ffffff
-            let at := from
-            for { let last := sub(end, 127) } slt(at, last) { at := add(at, 128) } {
-                let word := calldataload(at)
+            let offset := from
+            for { let last := sub(end, 127) } slt(offset, last) { offset := add(offset, 128) } {
+                let word := calldataload(offset)
                 seen := or(seen, or(word, add(word, complement)))
-                word := calldataload(add(at, 32))
+                word := calldataload(add(offset, 32))
                 seen := or(seen, or(word, add(word, complement)))
-                word := calldataload(add(at, 64))
+                word := calldataload(add(offset, 64))
                 seen := or(seen, or(word, add(word, complement)))
-                word := calldataload(add(at, 96))
+                word := calldataload(add(offset, 96))
                 seen := or(seen, or(word, add(word, complement)))
             }
-            for {} lt(at, end) { at := add(at, 4) } {
-                let v := shr(224, calldataload(at))
+            for {} lt(offset, end) { offset := add(offset, 4) } {
+                let v := shr(224, calldataload(offset))
                 seen := or(seen, or(v, add(v, 0x07ffffff)))
             }
             seen := and(seen, 0x8000000080000000800000008000000080000000800000008000000080000000)
@@ -210,13 +214,13 @@ library ProofLayout {
     }
 
     function _revertWithFirst(uint256 from, uint256 end) private pure {
-        for (uint256 at = from; at < end; at += ELEMENT_BYTES) {
+        for (uint256 offset = from; offset < end; offset += ELEMENT_BYTES) {
             uint256 value;
             assembly ("memory-safe") {
-                value := shr(224, calldataload(at))
+                value := shr(224, calldataload(offset))
             }
             if (value >= BabyBear.P) {
-                revert IStarkVerifier.NonCanonicalElement((at - from) / ELEMENT_BYTES, value);
+                revert IStarkVerifier.NonCanonicalElement((offset - from) / ELEMENT_BYTES, value);
             }
         }
     }

@@ -45,12 +45,12 @@ contract StarkVerifier is IStarkVerifier {
     function verify(bytes calldata proof, Domain calldata domain, uint256[] calldata publicInputs) external view {
         IAirEvaluator.Shape memory shape = EVALUATOR.shape();
         ProofLayout.Parameters memory p = ProofLayout.parameters(PARAMETERS);
-        (bytes32 state, ProofLayout.Layout memory layout) = _bind(proof, domain, publicInputs, shape, p);
-        Challenges memory drawn = _interact(state, layout, shape, p, publicInputs);
-        uint256[][] memory leaves = _checkPaths(layout.trees, drawn.positions, p.logFolds);
-        Fri.Domain memory domain = Fri.domain(p.logCodeword);
-        _checkDeep(layout, drawn, domain, p.logFolds[0]);
-        _checkFolds(layout, drawn.betas, leaves, p.logFolds, domain);
+        (bytes32 state, ProofLayout.Layout memory sections) = _bind(proof, domain, publicInputs, shape, p);
+        Challenges memory drawn = _interact(state, sections, shape, p, publicInputs);
+        uint256[][] memory leaves = _checkPaths(sections.trees, drawn.positions, p.logFolds);
+        Fri.Domain memory points = Fri.domain(p.logCodeword);
+        _checkDeep(sections, drawn, points, p.logFolds[0]);
+        _checkFolds(sections, drawn.betas, leaves, p.logFolds, points);
     }
 
     /// @dev Phase 0: everything that the proof is about, into the transcript's first state.
@@ -60,7 +60,7 @@ contract StarkVerifier is IStarkVerifier {
         uint256[] calldata publicInputs,
         IAirEvaluator.Shape memory shape,
         ProofLayout.Parameters memory p
-    ) private view returns (bytes32 state, ProofLayout.Layout memory layout) {
+    ) private view returns (bytes32 state, ProofLayout.Layout memory sections) {
         uint256 paramBytes = ProofLayout.parameterBytes(PARAMETERS);
         if (proof.length != 0 && uint8(proof[0]) != ProofLayout.VERSION) revert BadVersion(uint8(proof[0]));
         if (proof.length < 1 + paramBytes) revert BadLength(1 + paramBytes, proof.length);
@@ -69,30 +69,26 @@ contract StarkVerifier is IStarkVerifier {
         if (got != PARAMETERS) revert WrongParameters(PARAMETERS, got);
         if (publicInputs.length != shape.publicInputs) revert BadPublicInput(publicInputs.length, 0);
         bytes memory statement = abi.encodePacked(
-            "bfl_ref/stark/1",
-            shape.airId,
-            proof[1:1 + paramBytes],
-            abi.encode(domain),
-            uint16(publicInputs.length)
+            "bfl_ref/stark/1", shape.airId, proof[1:1 + paramBytes], abi.encode(domain), uint16(publicInputs.length)
         );
         for (uint256 i = 0; i < publicInputs.length; ++i) {
             if (publicInputs[i] >= BabyBear.P) revert BadPublicInput(i, publicInputs[i]);
             statement = abi.encodePacked(statement, uint32(publicInputs[i]));
         }
-        layout = ProofLayout.locate(proof, shape, p, paramBytes);
-        ProofLayout.requireCanonical(layout.opened, layout.elementsEnd);
+        sections = ProofLayout.locate(proof, shape, p, paramBytes);
+        ProofLayout.requireCanonical(sections.opened, sections.elementsEnd);
         state = keccak256(statement);
     }
 
     /// @dev Phases 1 to 7: absorb what the prover sent, draw what it had to answer.
     function _interact(
         bytes32 state,
-        ProofLayout.Layout memory layout,
+        ProofLayout.Layout memory sections,
         IAirEvaluator.Shape memory shape,
         ProofLayout.Parameters memory p,
         uint256[] calldata publicInputs
     ) private view returns (Challenges memory drawn) {
-        ProofLayout.Tree[] memory trees = layout.trees;
+        ProofLayout.Tree[] memory trees = sections.trees;
         // Phase 1: main trace.
         state = _absorbRoot(state, Transcript.TAG_MAIN, trees[ProofLayout.MAIN]);
         // Phase 2: lookups.
@@ -108,8 +104,8 @@ contract StarkVerifier is IStarkVerifier {
         // Phase 4: out of domain.
         drawn.z = challenges[3] = Transcript.drawElement(state, 0);
         drawn.nextZ = Quintic.canonical(Quintic.scale(drawn.z, BabyBear.rootOfUnity(shape.logLength)));
-        state = Transcript.absorb(state, Transcript.TAG_OPENED, layout.opened, layout.openedBytes);
-        _checkOutOfDomain(layout.opened, challenges, shape, publicInputs);
+        state = Transcript.absorb(state, Transcript.TAG_OPENED, sections.opened, sections.openedBytes);
+        _checkOutOfDomain(sections.opened, challenges, shape, publicInputs);
         // Phase 5: DEEP.
         drawn.gamma = Transcript.drawElement(state, 0);
         // Phase 6: FRI.
@@ -118,12 +114,12 @@ contract StarkVerifier is IStarkVerifier {
             state = _absorbRoot(state, Transcript.TAG_FRI_ROOT, trees[ProofLayout.FRI + j]);
             drawn.betas[j] = Transcript.drawElement(state, 0);
         }
-        if (layout.finalCount != p.finalCoefficients) revert FinalDegree(p.finalCoefficients, layout.finalCount);
+        if (sections.finalCount != p.finalCoefficients) revert FinalDegree(p.finalCoefficients, sections.finalCount);
         state = Transcript.absorb(
-            state, Transcript.TAG_FINAL, layout.finals, ProofLayout.EXTENSION_BYTES * layout.finalCount
+            state, Transcript.TAG_FINAL, sections.finals, ProofLayout.EXTENSION_BYTES * sections.finalCount
         );
         // Phase 7: queries.
-        uint256 nonce = _word(layout.nonce) >> 192;
+        uint256 nonce = _word(sections.nonce) >> 192;
         state = Transcript.absorbNonce(state, nonce);
         if (p.grinding != 0 && uint256(state) >> (256 - p.grinding) != 0) revert BadGrinding(p.grinding, nonce);
         drawn.positions = Transcript.drawPositions(state, p.queries, p.logCodeword);
@@ -150,10 +146,10 @@ contract StarkVerifier is IStarkVerifier {
         for (uint256 i = 0; i < shape.logLength; ++i) {
             zToN = zToN.mul(zToN);
         }
-        uint256 at = opened + ProofLayout.EXTENSION_BYTES * columns.length;
+        uint256 offset = opened + ProofLayout.EXTENSION_BYTES * columns.length;
         uint256 quotient = 0;
         for (uint256 i = shape.chunks; i > 0; --i) {
-            uint256 chunk = _chunk(at + 5 * ProofLayout.EXTENSION_BYTES * (i - 1));
+            uint256 chunk = _chunk(offset + 5 * ProofLayout.EXTENSION_BYTES * (i - 1));
             quotient = quotient.mul(zToN) + chunk;
             quotient = quotient.reduce();
         }
@@ -210,18 +206,18 @@ contract StarkVerifier is IStarkVerifier {
 
     /// @dev Phase 8, DEEP: layer 0 is G at every position, computed from the opened columns.
     function _checkDeep(
-        ProofLayout.Layout memory layout,
+        ProofLayout.Layout memory sections,
         Challenges memory drawn,
-        Fri.Domain memory domain,
+        Fri.Domain memory points,
         uint256 logFold
     ) private pure {
         uint256[] memory positions = drawn.positions;
-        Deep.Combination memory c = Deep.combination(drawn.gamma, layout.opened, layout.trees);
-        Fri.Cursor memory held = Fri.cursor(layout.trees[ProofLayout.FRI].leaves, logFold);
+        Deep.Combination memory c = Deep.combination(drawn.gamma, sections.opened, sections.trees);
+        Fri.Cursor memory held = Fri.cursor(sections.trees[ProofLayout.FRI].leaves, logFold);
         for (uint256 i = 0; i < positions.length; ++i) {
-            uint256 x = BabyBear.pointAt(domain.offset, domain.points, positions[i]);
+            uint256 x = BabyBear.pointAt(points.offset, points.points, positions[i]);
             uint256 value = Fri.valueAt(held, positions[i]);
-            if (!Deep.agrees(c, layout.trees, i, value, x.sub(drawn.z), x.sub(drawn.nextZ))) {
+            if (!Deep.agrees(c, sections.trees, i, value, x.sub(drawn.z), x.sub(drawn.nextZ))) {
                 revert DeepMismatch(positions[i]);
             }
         }
@@ -229,26 +225,26 @@ contract StarkVerifier is IStarkVerifier {
 
     /// @dev Phase 8, FRI: every opened leaf folds to what the next layer, at last the final polynomial, holds there.
     function _checkFolds(
-        ProofLayout.Layout memory layout,
+        ProofLayout.Layout memory sections,
         uint256[] memory betas,
         uint256[][] memory leaves,
         uint256[] memory logFolds,
-        Fri.Domain memory domain
+        Fri.Domain memory points
     ) private pure {
         uint256 last = betas.length - 1;
         for (uint256 j = 0; j <= last; ++j) {
             uint256 logFold = logFolds[j];
             uint256[] memory indices = leaves[j];
             uint256[] memory folded =
-                Fri.foldLeaves(layout.trees[ProofLayout.FRI + j].leaves, indices, logFold, betas[j], domain);
-            Fri.halve(domain, logFold);
+                Fri.foldLeaves(sections.trees[ProofLayout.FRI + j].leaves, indices, logFold, betas[j], points);
+            Fri.halve(points, logFold);
             if (j == last) {
-                uint256[] memory ends = Fri.evaluate(layout.finals, layout.finalCount, indices, domain);
+                uint256[] memory ends = Fri.evaluate(sections.finals, sections.finalCount, indices, points);
                 for (uint256 i = 0; i < indices.length; ++i) {
                     if (!Quintic.equal(ends[i] << logFold, folded[i])) revert FinalMismatch(indices[i]);
                 }
             } else {
-                Fri.Cursor memory held = Fri.cursor(layout.trees[ProofLayout.FRI + j + 1].leaves, logFolds[j + 1]);
+                Fri.Cursor memory held = Fri.cursor(sections.trees[ProofLayout.FRI + j + 1].leaves, logFolds[j + 1]);
                 for (uint256 i = 0; i < indices.length; ++i) {
                     if (!Quintic.equal(Fri.valueAt(held, indices[i]) << logFold, folded[i])) {
                         revert FoldMismatch(j, indices[i]);

@@ -3,45 +3,7 @@ pragma solidity 0.8.37;
 
 import {BabyBear} from "../../src/stark/BabyBear.sol";
 import {Quintic} from "../../src/stark/Quintic.sol";
-
-/// @notice E by definition: five coefficients, schoolbook products, X^5 = 2.
-library QuinticPlain {
-    uint256 internal constant P = 2 ** 31 - 2 ** 27 + 1;
-
-    function slots(uint256 a) internal pure returns (uint256[5] memory c) {
-        for (uint256 k = 0; k < 5; ++k) {
-            c[k] = ((a >> (51 * k)) & (2 ** 51 - 1)) % P;
-        }
-    }
-
-    function pack(uint256[5] memory c) internal pure returns (uint256 a) {
-        for (uint256 k = 0; k < 5; ++k) {
-            a |= c[k] << (51 * k);
-        }
-    }
-
-    function mul(uint256 a, uint256 b) internal pure returns (uint256) {
-        uint256[5] memory x = slots(a);
-        uint256[5] memory y = slots(b);
-        uint256[5] memory z;
-        for (uint256 i = 0; i < 5; ++i) {
-            for (uint256 j = 0; j < 5; ++j) {
-                uint256 term = x[i] * y[j] * (i + j >= 5 ? 2 : 1);
-                z[(i + j) % 5] = (z[(i + j) % 5] + term) % P;
-            }
-        }
-        return pack(z);
-    }
-
-    /// @dev An element whose slots lie below `bound`, from random bits.
-    function random(uint256 seed, uint256 bound) internal pure returns (uint256 a) {
-        for (uint256 k = 0; k < 5; ++k) {
-            seed = uint256(keccak256(abi.encode(seed)));
-            // A quarter of the slots at the bound: that is where a reduction overflows first.
-            a |= (seed % 4 == 0 ? bound - 1 : (seed >> 2) % bound) << (51 * k);
-        }
-    }
-}
+import {QuinticPlain} from "./QuinticPlain.sol";
 
 contract QuinticTest {
     uint256 private constant P = 2 ** 31 - 2 ** 27 + 1;
@@ -117,7 +79,7 @@ contract QuinticTest {
     }
 
     function testFuzz_unpack_calldataLanes_fillSlots(uint160 lanes) external pure {
-        uint256 a = Quintic.unpack(uint256(lanes) << 96 | 0xabcdef);
+        uint256 a = Quintic.unpack((uint256(lanes) << 96) | 0xabcdef);
         for (uint256 k = 0; k < 5; ++k) {
             assert((a >> (51 * k)) & (2 ** 51 - 1) == (uint256(lanes) >> (128 - 32 * k)) & 0xffffffff);
         }
@@ -147,15 +109,14 @@ contract BabyBearTest {
     function testFuzz_pointAt_position_isOffsetTimesRootToReversedBits(uint16 position, uint256 offset) external pure {
         offset = 1 + offset % (P - 1);
         uint256 reversed = 0;
-        for (uint256 k = 0; k < 16; ++k) {
-            if ((position >> k) & 1 == 1) reversed |= 1 << (15 - k);
+        for (uint256 k = 0; k < 14; ++k) {
+            if ((position >> k) & 1 == 1) reversed += 2 ** (13 - k);
         }
-        uint256 omega = BabyBear.pow(BabyBear.ROOT, 2 ** 11);
-        uint256 x = BabyBear.pointAt(offset, BabyBear.rootsByBit(BabyBear.ROOT, 16), position);
+        position &= 2 ** 14 - 1;
+        uint256 omega = BabyBear.rootOfUnity(14);
+        uint256 x = BabyBear.pointAt(offset, BabyBear.pointTable(BabyBear.ROOT, 14), position);
         assert(x == mulmod(offset, BabyBear.pow(omega, reversed), P));
-        uint256 y = BabyBear.pointAt(
-            BabyBear.inverse(offset), BabyBear.rootsByBit(BabyBear.ROOT_INVERSE, 16), position
-        );
-        assert(mulmod(x, y, P) == 1);
+        uint256 table = BabyBear.pointTable(BabyBear.ROOT_INVERSE, 14);
+        assert(mulmod(x, BabyBear.pointAt(BabyBear.inverse(offset), table, position), P) == 1);
     }
 }
