@@ -11,8 +11,9 @@ for name in sys.argv[1:]:
     path = Path(name)
     notebook = nbformat.read(path, as_version=4)
     start = time.perf_counter()
+    place = {"metadata": {"path": path.parent}}
     NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": path.parent}}
+        notebook, timeout=300, kernel_name="python3", resources=place, coalesce_streams=True
     ).execute()
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # time stamps: a refresh without a change must leave no diff
