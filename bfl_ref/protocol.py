@@ -9,7 +9,7 @@ no secret sharing yet: draw, prove, share and settle pass through, and every mem
 A member is an object whose methods answer what a phase asks of it; None is silence. Tests put dishonest members in.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from eth_account.signers.local import LocalAccount
@@ -17,7 +17,7 @@ from eth_utils import keccak
 
 from .aggregation import SALT_BYTES, Origin, load_model, model_content, next_model, pack_model, pack_update
 from .chain.contracts import System
-from .chain.errors import PhaseNotOver
+from .chain.errors import ContractError, PhaseNotOver, ReplayedSubmission
 from .chain.events import UpdateCommitted
 from .chain.records import Content, Phase, Role
 from .data import Silo
@@ -25,17 +25,8 @@ from .learning import TrainConfig, Weights, local_update
 from .store import Store, canonical_json
 
 Rng = Callable[[int], bytes]
-DURATIONS = (
-    10,
-    2,
-    40,
-    10,
-    10,
-    10,
-    20,
-    40,
-    10,
-)  # blocks of each phase, Select first: roomy for a dozen members
+DURATIONS = (10, 2, 40, 10, 10, 10, 20, 40, 10)  # blocks a phase, Select first: roomy for a dozen members
+VOTING = Role.HOSPITAL | Role.AGGREGATOR | Role.VALIDATOR
 
 
 @dataclass(frozen=True)
@@ -80,14 +71,22 @@ class Member:
         return local_update(model, self.silo, config, round_id - 1)  # the first round on chain is 1
 
     def commit(self, round_: Round, update: Weights) -> None:
-        """Phase commit: the salted update into the store; its CID, digest and row count on chain."""
+        """Phase commit: the salted update into the store; its CID, digest and row count on chain.
+
+        Whoever sees the transaction on its way can be quicker with the same digest, but only once a round: salt anew then.
+        """
         assert self.silo is not None
         rounds, rows = round_.system.rounds, len(self.silo.y_train)
         chain_id = round_.system.node.web3.eth.chain_id
         origin = Origin(chain_id, rounds.address, round_.round_id, self.account.address, rows)
-        file, digest = pack_update(update, origin, self.rng(SALT_BYTES))
-        content = Content(round_.store.put(file), digest)
-        rounds.commit_update(round_.round_id, content, rows, sender=self.account)
+        for rivals in reversed(range(rounds.round_of(round_.round_id).selected)):
+            file, digest = pack_update(update, origin, self.rng(SALT_BYTES))
+            content = Content(round_.store.put(file), digest)
+            try:
+                return rounds.commit_update(round_.round_id, content, rows, sender=self.account)
+            except ReplayedSubmission:
+                if not rivals:
+                    raise
 
     def candidate(self, round_: Round) -> Content | None:
         """Phase aggregate: the new model by this aggregator's own computation, put into the store."""
@@ -95,70 +94,90 @@ class Member:
         return None if weights is None else put_model(round_.store, weights, round_.round_id)
 
     def ballot(self, round_: Round) -> Content | None:
-        """Phase finalise: the model that this validator recomputed, if an aggregator submitted it."""
+        """Phase finalise: the model that this validator recomputed, if an aggregator submitted and stored it."""
         weights, _ = round_.next_model()
         if weights is None:
             return None
         content = model_content(weights, round_.round_id)
         submitted, _ = round_.system.rounds.candidate_of(round_.round_id, content)
-        return content if submitted else None
+        return content if submitted and round_.store.has(content.cid) else None
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a round ended: its last phase, the model in force now, and hospital -> why its update was left out."""
+    """How a round ended: its last phase and the model in force now.
+
+    rejected: hospital -> why its committed update was left out.  refused: member -> why a contract refused its transaction.
+    """
 
     round_id: int
     phase: Phase
     model: Content
     rejected: dict[str, str]
+    refused: dict[str, ContractError]
 
 
 def play_round(
     system: System, store: Store, members: Sequence[Member], task: Content, config: TrainConfig
 ) -> Outcome:
-    """Lead one round from open to its end; who is silent or late is passed over as the contract says.
+    """Lead one round from open to its end; who is silent, late or refused is passed over, and the round goes on.
 
-    members: those that take part, hospitals and operators. The first validator opens, the first member advances.
+    members: those that take part, hospitals and operators. The first validator opens, the first voter advances.
     """
     parties: dict[str, Member] = {member.account.address: member for member in members}
-    lead = members[0].account
+    refused: dict[str, ContractError] = {}
     opener = _with_role(system, parties, Role.VALIDATOR)[0].account
     model = load_model(store, system.registry.current().content)
     round_ = Round(system, store, system.rounds.open(task, DURATIONS, sender=opener), model)
 
-    advance(round_, lead)  # select: the contract draws
-    updates = {}
+    def each(acting: Iterable[Member], act: Callable[[Member], None]) -> None:
+        for member in acting:
+            try:
+                act(member)
+            except (
+                ContractError
+            ) as refusal:  # its own loss: in a federation of processes nobody else would notice
+                refused[member.account.address] = refusal
+        advance(round_, members)
+
+    def commit(member: Member) -> None:
+        if (update := updates[member]) is not None:
+            member.commit(round_, update)
+
+    def submit(member: Member) -> None:
+        if (content := member.candidate(round_)) is not None:
+            system.rounds.submit_candidate(round_.round_id, content, sender=member.account)
+
+    def vote(member: Member) -> None:
+        if (content := member.ballot(round_)) is not None:
+            system.rounds.vote_model(round_.round_id, content, sender=member.account)
+
+    advance(round_, members)  # select: the contract draws
     if not round_.over:
         selected = [parties[a] for a in system.rounds.hospitals_of(round_.round_id) if a in parties]
         updates = {member: member.train(model, config, round_.round_id) for member in selected}
-        advance(round_, lead)
-    if not round_.over:
-        for member, update in updates.items():
-            if update is not None:
-                member.commit(round_, update)
-        advance(round_, lead)
+        advance(round_, members)
+        each(selected, commit)
     for _ in (Phase.DRAW, Phase.PROVE, Phase.SHARE):
         if not round_.over:
-            advance(round_, lead)
+            advance(round_, members)
     if not round_.over:
-        for member in _with_role(system, parties, Role.AGGREGATOR):
-            if (content := member.candidate(round_)) is not None:
-                system.rounds.submit_candidate(round_.round_id, content, sender=member.account)
-        advance(round_, lead)
+        each(_with_role(system, parties, Role.AGGREGATOR), submit)
     if not round_.over:
-        for member in _with_role(system, parties, Role.VALIDATOR):
-            if (content := member.ballot(round_)) is not None:
-                system.rounds.vote_model(round_.round_id, content, sender=member.account)
-        advance(round_, lead)
+        each(_with_role(system, parties, Role.VALIDATOR), vote)
     if not round_.over:
-        advance(round_, lead)  # settle
-    return Outcome(round_.round_id, round_.phase, system.registry.current().content, round_.next_model()[1])
+        advance(round_, members)  # settle
+    current = system.registry.current().content
+    return Outcome(round_.round_id, round_.phase, current, round_.next_model()[1], refused)
 
 
-def advance(round_: Round, sender: LocalAccount) -> None:
-    """Move the round by one phase; where the phase still has time and work, wait for its deadline first."""
-    rounds, node = round_.system.rounds, round_.system.node
+def advance(round_: Round, members: Sequence[Member]) -> None:
+    """Move the round by one phase; where the phase still has time and work, wait for its deadline first.
+
+    The first of `members` that has a vote at this moment sends it: anyone may have been removed since the last phase.
+    """
+    rounds, node, roles_of = round_.system.rounds, round_.system.node, round_.system.consortium.roles_of
+    sender = next(m.account for m in members if roles_of(m.account.address) & VOTING)
     try:
         rounds.advance(round_.round_id, sender=sender)
     except PhaseNotOver as early:

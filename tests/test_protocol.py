@@ -1,0 +1,429 @@
+"""Rounds with silent and dishonest members in every phase: how they end, the model in force, the stakes."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import torch
+
+from bfl_ref import data
+from bfl_ref.aggregation import Origin, load_model, model_content, pack_update
+from bfl_ref.cast import STAKE, assemble
+from bfl_ref.chain.contracts import Deployment, System
+from bfl_ref.chain.errors import (
+    InsufficientStake,
+    NotMember,
+    ReplayedSubmission,
+    UnknownCandidate,
+    WrongPhase,
+)
+from bfl_ref.chain.events import HospitalDropped, PhaseAdvanced, RoundAborted, UpdateCommitted
+from bfl_ref.chain.node import Node, open_chain
+from bfl_ref.chain.records import AbortReason, Content, Phase, Role
+from bfl_ref.learning import TrainConfig, Weights, average, federated, initial_weights, local_update
+from bfl_ref.protocol import DURATIONS, Member, Outcome, Round, advance, play_round, put_model, put_task
+from bfl_ref.store import FolderStore, unpack
+
+FULL = os.environ.get("BFL_FULL") == "1"
+CONFIG = TrainConfig(model="logistic", rounds=2, local_epochs=1)
+HONEST_ROUNDS = 2
+
+
+class Stage(NamedTuple):
+    """A federation in which two honest rounds were played; every test gets it in this state."""
+
+    system: System
+    store: FolderStore
+    members: tuple[Member, ...]
+    task: Content
+    outcomes: tuple[Outcome, ...]
+
+    def play(self, *cast: Member) -> Outcome:
+        """One round; a member of `cast` takes the part of the member with the same key."""
+        others = {member.account.address: member for member in cast}
+        members = [others.get(m.account.address, m) for m in self.members]
+        return play_round(self.system, self.store, members, self.task, CONFIG)
+
+    @property
+    def model(self) -> Content:
+        return self.system.registry.current().content
+
+    def stakes(self) -> list[int]:
+        return [self.system.vault.stake_of(m.account.address).active for m in self.members if m.silo]
+
+    def all_released(self) -> bool:
+        return all(self.system.vault.stake_of(m.account.address).freezes == 0 for m in self.members)
+
+    def abort_reason(self, round_id: int) -> AbortReason:
+        found = [e for e in self.system.events() if isinstance(e, RoundAborted) and e.round_id == round_id]
+        assert len(found) == 1
+        return found[0].reason
+
+
+class Origins(NamedTuple):
+    """What the module plays once."""
+
+    node: Node
+    deployment: Deployment
+    stage: Stage
+    snapshot: int
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Origins]:
+    federation = data.load("wdbc", seed=0)
+    with open_chain("embedded", accounts=7, seed=0) as node:
+        store = FolderStore(tmp_path_factory.mktemp("store"))
+        start = initial_weights(CONFIG, len(federation.feature_names))
+        consortium = assemble(node, store, federation, start, np.random.default_rng(0).bytes)
+        task = put_task(store, "wdbc", CONFIG)
+        system, members = consortium.system, consortium.members
+        outcomes = tuple(play_round(system, store, members, task, CONFIG) for _ in range(HONEST_ROUNDS))
+        stage = Stage(system, store, members, task, outcomes)
+        yield Origins(node, system.deployment, stage, snapshot(node))
+
+
+def snapshot(node: Node) -> int:
+    return node.web3.provider.make_request("evm_snapshot", [])["result"]
+
+
+@pytest.fixture
+def stage(played: Origins, tmp_path: Path) -> Stage:
+    """The chain taken back to the end of the honest rounds, a client without memory, a copy of the store."""
+    node, deployment, stage, before = played
+    node.web3.provider.make_request("evm_revert", [before])
+    folder = shutil.copytree(stage.store.folder, tmp_path / "store")
+    return stage._replace(system=System(node, deployment), store=FolderStore(folder))
+
+
+def cast_as(kind: type[Member], member: Member) -> Member:
+    return kind(**vars(member))
+
+
+class Silent(Member):
+    """Answers nothing in any phase."""
+
+    def train(self, model: Weights, config: TrainConfig, round_id: int) -> Weights | None:
+        return None
+
+    def candidate(self, round_: Round) -> Content | None:
+        return None
+
+    def ballot(self, round_: Round) -> Content | None:
+        return None
+
+
+# ---------------------------------------------------------------- honest rounds
+
+
+def test_basic_federation_honest_rounds_give_the_weights_of_fedavg(played: Origins) -> None:
+    stage = played.stage
+    federation = data.load("wdbc", seed=0)
+    assert [o.phase for o in stage.outcomes] == [Phase.FINALISED] * HONEST_ROUNDS
+    assert all(o.rejected == {} and o.refused == {} for o in stage.outcomes)
+    for rounds, outcome in enumerate(stage.outcomes, start=1):
+        expected = federated(federation, replace(CONFIG, rounds=rounds))
+        got = load_model(stage.store, outcome.model)
+        assert got.keys() == expected.keys()
+        assert all(torch.equal(got[name], expected[name]) for name in expected)
+        assert not torch.equal(got["0.weight"], torch.zeros_like(got["0.weight"]))
+
+
+def test_round_one_member_alone_advances_passes_every_phase(stage: Stage) -> None:
+    events = stage.system.events()
+    steps = [e for e in events if isinstance(e, PhaseAdvanced) and e.round_id == 1]
+    assert [e.to for e in steps] == list(range(Phase.SELECT, Phase.FINALISED + 1))
+    get = stage.system.node.web3.eth.get_transaction
+    assert {get(e.transaction)["from"] for e in steps} == {stage.members[0].account.address}
+    assert stage.stakes() == [STAKE] * 4 and stage.all_released()
+
+
+# ---------------------------------------------------------------- hospitals
+
+
+class Copier(Member):
+    """Commits an update of the last round, then what another hospital committed before it in this one."""
+
+    def commit(self, round_: Round, update: Weights) -> None:
+        rounds, events = round_.system.rounds, round_.system.events()
+        old = next(e for e in events if isinstance(e, UpdateCommitted))
+        with pytest.raises(ReplayedSubmission) as refusal:
+            rounds.commit_update(round_.round_id, old.content, old.rows, sender=self.account)
+        assert (refusal.value.first_round_id, refusal.value.first_hospital) == (old.round_id, old.hospital)
+        first = round_.commitments()[0]
+        rounds.commit_update(round_.round_id, first.content, first.rows, sender=self.account)
+
+
+def test_round_copied_digest_is_refused_and_the_copier_dropped(stage: Stage) -> None:
+    order = [m for m in stage.members if m.silo]
+    last = order[-1]
+    outcome = stage.play(cast_as(Copier, last))
+    assert outcome.phase is Phase.FINALISED and outcome.rejected == {}
+    assert [type(r) for r in outcome.refused.values()] == [ReplayedSubmission]
+    assert outcome.refused.keys() == {last.account.address}
+    dropped = [e.hospital for e in stage.system.events() if isinstance(e, HospitalDropped)]
+    assert dropped == [last.account.address]
+    assert stage.model == outcome.model == expected_model(stage, order[:-1])
+    assert stage.stakes() == [STAKE] * 4 and stage.all_released()
+
+
+def expected_model(stage: Stage, hospitals: list[Member]) -> Content:
+    """What honest training and averaging of these hospitals makes of the last honest model, by the definition."""
+    model = load_model(stage.store, stage.outcomes[-1].model)
+    round_id = HONEST_ROUNDS + 1
+    updates = [local_update(model, m.silo, CONFIG, round_id - 1) for m in hospitals if m.silo]
+    return model_content(average(updates, [len(m.silo.y_train) for m in hospitals if m.silo]), round_id)
+
+
+@dataclass(frozen=True, eq=False)
+class Rival(Silent):
+    """Commits another's update before it, from what the store shows: file, salt and digest."""
+
+    def overtake(self, system: System, file: bytes, cid: str) -> None:
+        arrays, header = unpack(file)
+        weights = {name: torch.from_numpy(array) for name, array in arrays.items()}
+        _, digest = pack_update(weights, Origin(0, "", 0, "", 0), bytes.fromhex(header["salt"]))
+        rounds = system.rounds
+        rounds.commit_update(
+            rounds.current_round(), Content(cid, digest), header["rows"], sender=self.account
+        )
+
+
+class LeakyStore(FolderStore):
+    """Shows a file to the rivals before its owner's transaction is mined; each of them can commit once."""
+
+    def __init__(self, folder: Path, system: System, rivals: list[Rival]) -> None:
+        super().__init__(folder)
+        self.system, self.rivals = system, rivals
+
+    def put(self, data: bytes) -> str:
+        cid = super().put(data)
+        if self.rivals and unpack(data)[1]["kind"] == "update":
+            self.rivals.pop().overtake(self.system, data, cid)
+        return cid
+
+
+def test_round_hospital_overtaken_by_a_copier_salts_anew_and_takes_part(stage: Stage) -> None:
+    hospitals = [m for m in stage.members if m.silo]
+    rival = cast_as(Rival, hospitals[3])
+    leaky = LeakyStore(stage.store.folder, stage.system, [rival])
+    outcome = stage._replace(store=leaky).play(rival)
+    assert leaky.rivals == [] and outcome.phase is Phase.FINALISED and outcome.refused == {}
+    assert outcome.rejected.keys() == {rival.account.address}
+    assert "another place" in outcome.rejected[rival.account.address]
+    assert outcome.model == expected_model(stage, hospitals[:3])
+
+
+def test_round_too_few_commitments_aborts_and_the_next_one_finishes(stage: Stage) -> None:
+    before = stage.model
+    hospitals = [m for m in stage.members if m.silo]
+    outcome = stage.play(*(cast_as(Silent, hospital) for hospital in hospitals[:2]))
+    assert outcome.phase is Phase.ABORTED and outcome.model == stage.model == before
+    assert stage.abort_reason(outcome.round_id) is AbortReason.TOO_FEW_COMMITMENTS
+    dropped = {e.hospital for e in stage.system.events() if isinstance(e, HospitalDropped)}
+    assert dropped == {h.account.address for h in hospitals[:2]}
+    assert stage.stakes() == [STAKE] * 4 and stage.all_released()
+    following = stage.play(cast_as(Silent, hospitals[2]))  # one silent hospital is too few to stop a round
+    assert following.phase is Phase.FINALISED and stage.model == following.model != before
+    assert following.round_id == outcome.round_id + 1
+
+
+def test_selection_too_little_stake_leaves_the_hospital_out(stage: Stage) -> None:
+    hospitals = [m for m in stage.members if m.silo]
+    poor, rounds = hospitals[1], stage.system.rounds
+    stage.system.vault.request_unlock(1, sender=poor.account)
+    round_id = rounds.open(stage.task, DURATIONS, sender=stage.members[0].account)
+    round_ = Round(stage.system, stage.store, round_id, {})
+    advance(round_, stage.members)
+    assert set(rounds.hospitals_of(round_id)) == {h.account.address for h in hospitals if h is not poor}
+    advance(round_, stage.members)
+    with pytest.raises(InsufficientStake) as refusal:
+        rounds.commit_update(round_id, Content(stage.task.cid, b"\x01" * 32), 1, sender=poor.account)
+    assert (refusal.value.has, refusal.value.needs) == (STAKE - 1, STAKE)
+
+
+def test_selection_fewer_than_three_hospitals_aborts_the_round(stage: Stage) -> None:
+    before = stage.model
+    for hospital in stage.members[:2]:
+        stage.system.vault.request_unlock(STAKE, sender=hospital.account)
+    outcome = stage.play()
+    assert outcome.phase is Phase.ABORTED and stage.model == before
+    assert stage.abort_reason(outcome.round_id) is AbortReason.TOO_FEW_HOSPITALS
+    assert stage.all_released()
+
+
+@dataclass(frozen=True, eq=False)
+class Remover(Member):
+    """While it should train, four others vote a member out."""
+
+    system: System
+    leaver: str
+    voters: tuple[Member, ...]
+
+    def train(self, model: Weights, config: TrainConfig, round_id: int) -> Weights | None:
+        consortium, (first, *others) = self.system.consortium, self.voters
+        proposal = consortium.propose(consortium.remove(self.leaver), sender=first.account)
+        for voter in others:
+            consortium.vote(proposal, sender=voter.account)
+        consortium.execute(proposal, sender=first.account)
+        return super().train(model, config, round_id)
+
+
+def test_round_member_removed_by_vote_in_its_middle_goes_on_without_it(stage: Stage) -> None:
+    hospitals = [m for m in stage.members if m.silo]
+    gone = stage.members[
+        0
+    ]  # a hospital, aggregator and validator, which opened the round and advanced it so far
+    voters = stage.members[3:7]
+    remover = Remover(**vars(hospitals[1]), system=stage.system, leaver=gone.account.address, voters=voters)
+    outcome = stage.play(remover)
+    assert gone.account.address not in stage.system.consortium.members()
+    assert outcome.phase is Phase.FINALISED
+    assert [type(r) for r in outcome.refused.values()] == [NotMember]  # its commitment
+    assert outcome.refused.keys() == {gone.account.address}
+    assert stage.model == expected_model(stage, hospitals[1:])
+    assert stage.stakes() == [STAKE] * 4 and stage.all_released()
+
+
+class Damager(Member):
+    """Damages its update in the store once the chain has it."""
+
+    def commit(self, round_: Round, update: Weights) -> None:
+        super().commit(round_, update)
+        assert isinstance(round_.store, FolderStore)
+        said = next(e for e in round_.commitments() if e.hospital == self.account.address)
+        path = round_.store.folder / "blocks" / said.content.cid
+        path.write_bytes(path.read_bytes() + b" ")
+
+
+def test_round_damaged_update_is_left_out_by_every_honest_member(stage: Stage) -> None:
+    *honest, last = [m for m in stage.members if m.silo]
+    outcome = stage.play(cast_as(Damager, last))
+    assert outcome.phase is Phase.FINALISED and outcome.refused == {}
+    assert outcome.rejected.keys() == {last.account.address}
+    assert "block changed: expected baf" in outcome.rejected[last.account.address]
+    assert stage.model == expected_model(stage, honest)
+    assert stage.stakes() == [STAKE] * 4 and stage.all_released()
+
+
+# ---------------------------------------------------------------- aggregators and validators
+
+
+def wrong_model(round_: Round) -> Weights:
+    """Another model than the updates give; the same one for all who collude."""
+    return {name: tensor + 1 for name, tensor in round_.model.items()}
+
+
+class WrongAggregator(Member):
+    def candidate(self, round_: Round) -> Content | None:
+        return put_model(round_.store, wrong_model(round_), round_.round_id)
+
+
+class WrongVoter(Member):
+    def ballot(self, round_: Round) -> Content | None:
+        return model_content(wrong_model(round_), round_.round_id)
+
+
+class WrongBoth(WrongAggregator, WrongVoter):
+    """Submits a wrong model and votes for it."""
+
+
+class SilentVoter(Member):
+    def ballot(self, round_: Round) -> Content | None:
+        return None
+
+
+# votes that a model needs: 5 of 7
+@pytest.mark.parametrize(
+    ("wrong", "silent", "reason"),
+    [
+        (2, 0, None),
+        (3, 0, AbortReason.NO_QUORUM),
+        pytest.param(0, 2, None, marks=pytest.mark.skipif(not FULL, reason="BFL_FULL=1")),
+        (1, 2, AbortReason.NO_QUORUM),
+    ],
+)
+def test_round_wrong_and_silent_voters_stop_it_only_above_a_third(
+    stage: Stage, wrong: int, silent: int, reason: AbortReason | None
+) -> None:
+    before = stage.model
+    hospitals = [m for m in stage.members if m.silo]
+    cast = [
+        cast_as(WrongBoth, member) for member in stage.members[-wrong:][:wrong]
+    ]  # operators: they aggregate
+    cast += [cast_as(SilentVoter, member) for member in hospitals[:silent]]
+    outcome = stage.play(*cast)
+    bad = model_content(wrong_model(Round(stage.system, stage.store, 0, load_model(stage.store, before))), 3)
+    if wrong:
+        assert stage.system.rounds.candidate_of(outcome.round_id, bad) == (True, wrong)
+    if reason is None:
+        assert outcome.phase is Phase.FINALISED and stage.model == expected_model(stage, hospitals)
+    else:
+        assert outcome.phase is Phase.ABORTED and stage.model == before
+        assert stage.abort_reason(outcome.round_id) is reason
+    assert outcome.rejected == {} and outcome.refused == {}
+    assert stage.stakes() == [STAKE] * 4 and stage.all_released()
+
+
+def test_round_silent_aggregators_abort_it_without_a_candidate(stage: Stage) -> None:
+    before = stage.model
+    aggregators = stage.system.holders(Role.AGGREGATOR)
+    cast = [cast_as(SilentAggregator, m) for m in stage.members if m.account.address in aggregators]
+    assert len(cast) == 5
+    outcome = stage.play(*cast)
+    assert outcome.phase is Phase.ABORTED and stage.model == before
+    assert stage.abort_reason(outcome.round_id) is AbortReason.NO_CANDIDATE
+    assert stage.stakes() == [STAKE] * 4 and stage.all_released()
+
+
+class SilentAggregator(Member):
+    def candidate(self, round_: Round) -> Content | None:
+        return None
+
+
+class Withholder(Member):
+    """Submits the right model without giving it to the store."""
+
+    def candidate(self, round_: Round) -> Content | None:
+        weights, _ = round_.next_model()
+        return None if weights is None else model_content(weights, round_.round_id)
+
+
+def test_round_right_model_that_nobody_can_load_is_not_put_in_force(stage: Stage) -> None:
+    before = stage.model
+    aggregators = stage.system.holders(Role.AGGREGATOR)
+    outcome = stage.play(*(cast_as(Withholder, m) for m in stage.members if m.account.address in aggregators))
+    assert outcome.phase is Phase.ABORTED and stage.model == before
+    assert stage.abort_reason(outcome.round_id) is AbortReason.NO_QUORUM
+
+
+class Stranger(Member):
+    """Votes for a model that nobody submitted, submits out of turn, commits twice."""
+
+    def commit(self, round_: Round, update: Weights) -> None:
+        super().commit(round_, update)
+        super().commit(round_, update)
+
+    def candidate(self, round_: Round) -> Content | None:
+        with pytest.raises(WrongPhase):
+            round_.system.rounds.vote_model(
+                round_.round_id, round_.commitments()[0].content, sender=self.account
+            )
+        return super().candidate(round_)
+
+    def ballot(self, round_: Round) -> Content | None:
+        return model_content(wrong_model(round_), round_.round_id)
+
+
+def test_round_transactions_out_of_turn_are_refused_and_change_nothing(stage: Stage) -> None:
+    hospitals = [m for m in stage.members if m.silo]
+    stranger = hospitals[0]
+    outcome = stage.play(cast_as(Stranger, stranger))
+    assert outcome.phase is Phase.FINALISED and outcome.rejected == {}
+    assert {k: type(r) for k, r in outcome.refused.items()} == {stranger.account.address: UnknownCandidate}
+    assert stage.model == expected_model(stage, hospitals)
