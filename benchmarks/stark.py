@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from bfl_ref.chain.compile import compile_contracts
 from bfl_ref.chain.node import open_chain
-from bfl_ref.chain.stark import deploy_verifier, evaluator_artifact, verifier_artifact
+from bfl_ref.chain.stark import EVALUATOR_SETTINGS, deploy_verifier, verifier_artifact
 from bfl_ref.stark.air import Air
 from bfl_ref.stark.field import F, base
 from bfl_ref.stark.params import StarkParams
@@ -97,7 +98,8 @@ def on_chain(made: Setup, proof: bytes, public: F) -> dict[str, int]:
     with tempfile.TemporaryDirectory() as folder, open_chain() as node:
         source = Path(folder) / "Evaluator.sol"
         source.write_text(evaluator("Evaluator", made))
-        artifact, sender = evaluator_artifact("Evaluator", str(source)), node.accounts[0]
+        artifact = compile_contracts([str(source)], EVALUATOR_SETTINGS, cache=Path(folder))["Evaluator"]
+        sender = node.accounts[0]
         cost = deploy_verifier(node, made, artifact, sender).cost(proof, DOMAIN, public.tolist(), sender)
     largest = max(artifact.runtime_bytes, verifier_artifact().runtime_bytes)
     return dict(zip(COST, (cost.gas, cost.calldata_bytes, largest), strict=True))
