@@ -10,12 +10,15 @@ import argparse
 import shutil
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
+from web3.exceptions import Web3Exception
 
 from . import data, figures, report
 from .cast import OPERATORS
@@ -63,29 +66,52 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the job; 0, or 2 after one line that says what was wrong and what would be right."""
+    """Run the job; 0, or 2 after one line that says what was wrong and what would be right. Ctrl-C: 130."""
     options = parse(sys.argv[1:] if arguments is None else arguments)
-    torch.set_num_threads(
-        1
-    )  # models this small train faster so, and give the same bits on any number of cores
+    torch.set_num_threads(1)  # small models train faster so, and give the same bits on any number of cores
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    partial = options.out / f".{stamp}.partial"
     try:
         federation, config = prepare(options)
-        partial.mkdir(parents=True)
-        summary = run(options, federation, config, partial)
-        partial.rename(options.out / stamp)
-    except (ValueError, OSError, ModuleNotFoundError, ContractError) as error:
-        print(f"error: {type(error).__name__}: {error}", file=sys.stderr)
+        with new_folder(options.out / stamp) as partial:
+            summary = run(options, federation, config, partial)
+    except (ValueError, OSError, ModuleNotFoundError, ContractError, Web3Exception) as error:
+        print(f"error: {type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    except KeyboardInterrupt:
+        print("interrupted: nothing was kept", file=sys.stderr)
+        return 130
     print(report.text_table(summary["results"]))
     print(
         f"\n{options.out / stamp}/report.html has figures and rounds; rebuild the model from blocks and store alone:"
     )
     print(f"  python -m bfl_ref.history {options.out / stamp}")
     return 0
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """A hidden folder beside `folder` to write into; it gets that name at the end, or is gone if anything is raised.
+
+    Parents made for it go again too. Raises FileExistsError if either exists: another run began in this very second.
+    """
+    partial = folder.with_name(f".{folder.name}.partial")
+    absent = [parent for parent in folder.parents if not parent.exists()]
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        if folder.exists():
+            raise FileExistsError(f"{folder} exists: begin again")
+        partial.mkdir()
+        try:
+            yield partial
+            partial.rename(folder)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+    except BaseException:
+        for parent in absent:
+            with suppress(OSError):  # never made, or another run is at home in it by now
+                parent.rmdir()
+        raise
 
 
 def prepare(options: argparse.Namespace) -> tuple[data.Federation, TrainConfig]:
@@ -107,11 +133,11 @@ def run(
     begin = time.perf_counter()
     rows = sum(len(silo.y_train) for silo in federation.silos)
     print(f"{federation.name}: {rows} training rows in {len(federation.silos)} silos; {config.rounds} rounds")
-    results = off_chain(federation, config)
     keys = len(federation.silos) + OPERATORS
     with open_chain(options.chain, accounts=keys, seed=options.seed, chain_id=options.chain_id) as node:
+        # the chain first: what is wrong with it shows at once, not after all baselines were trained
         chain = on_chain(node, folder / STORE_FOLDER, federation, config, options.dataset)
-        results["basic_bfl"] = chain.figures()
+        results = {**off_chain(federation, config), "basic_bfl": chain.figures()}
         summary = {
             "dataset": federation.name,
             "features": options.features,

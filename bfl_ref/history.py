@@ -19,7 +19,7 @@ from .chain.events import ModelRegistered, PhaseAdvanced, RoundAborted, RoundOpe
 from .chain.node import import_chain
 from .chain.records import Content
 from .learning import Weights
-from .store import FolderStore, Store
+from .store import CorruptObject, FolderStore, Store
 
 BLOCKS_FILE, DEPLOYMENT_FILE, STORE_FOLDER = "blocks.json", "deployment.json", "store"
 
@@ -33,6 +33,7 @@ class PastRound:
     """A round as the events tell it. phases: (phase, block in which it began); model: None if it was aborted."""
 
     round_id: int
+    task: Content
     phases: tuple[tuple[str, int], ...]
     updates: tuple[UpdateCommitted, ...]
     model: Content | None
@@ -53,27 +54,29 @@ def past_rounds(system: System) -> list[PastRound]:
         phases = tuple((e.to.name.lower(), e.block) for e in steps)
         updates = tuple(e for e in own if isinstance(e, UpdateCommitted))
         ending = f"aborted: {aborted.reason.name.lower().replace('_', ' ')}" if aborted else "finalised"
-        found.append(PastRound(opened.round_id, phases, updates, models.get(opened.round_id), ending))
+        model = models.get(opened.round_id)
+        found.append(PastRound(opened.round_id, opened.task, phases, updates, model, ending))
     return found
 
 
 def replay(system: System, store: Store) -> Iterator[tuple[PastRound, Weights]]:
     """Yield every ended round and the model in force after it, recomputed.
 
-    Raises HistoryMismatch where a recomputed model differs from the registered one in a single bit; CorruptObject or
-    MissingObject where the store no longer holds what the chain names.
+    Raises HistoryMismatch where a recomputed model differs from the registered one in a single bit, with the reason of every
+    update that had to be left out; CorruptObject or MissingObject where the store no longer holds a model or task.
     """
     weights = load_model(store, system.registry.model_at(0).content)
     chain_id = system.node.web3.eth.chain_id
     for past in past_rounds(system):
+        store.get(past.task.cid)
         if past.model is not None:
-            following, _ = next_model(store, weights, past.updates, chain_id)
+            following, rejected = next_model(store, weights, past.updates, chain_id)
             got = None if following is None else model_content(following, past.round_id)
             if following is None or got != past.model:
                 raise HistoryMismatch(
-                    f"round {past.round_id}: the chain has {past.model}, its updates give {got}"
+                    f"round {past.round_id}: the chain has {past.model}, its updates give {got}; left out: {rejected}"
                 )
-            weights = following
+            weights = load_model(store, past.model)
         yield past, weights
 
 
@@ -88,13 +91,17 @@ def save_blocks(system: System, folder: Path) -> None:
 def open_run(folder: Path, seed: int) -> tuple[System, FolderStore]:
     """The system and the store of a finished run on the embedded chain; every block is executed again.
 
-    Raises ValueError if the folder holds no such run, py-evm's ValidationError for a block that does not follow.
+    Raises ValueError if the folder holds no such run or a block does not follow, e.g. because the seed is another one.
     """
     for name in (BLOCKS_FILE, DEPLOYMENT_FILE, STORE_FOLDER):
         if not (folder / name).exists():
             raise ValueError(f"{folder} is no run on the embedded chain: it has no {name}")
-    saved = json.loads((folder / BLOCKS_FILE).read_text())
-    node = import_chain([bytes.fromhex(block) for block in saved["blocks"]], saved["accounts"], seed)
+    try:
+        saved = json.loads((folder / BLOCKS_FILE).read_text())
+        accounts, blocks = int(saved["accounts"]), [bytes.fromhex(block) for block in saved["blocks"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{BLOCKS_FILE} is not as it was written: {type(error).__name__} {error}") from None
+    node = import_chain(blocks, accounts, seed)
     return connect(node, folder / DEPLOYMENT_FILE), FolderStore(folder / STORE_FOLDER)
 
 
@@ -103,12 +110,13 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("run", type=Path, help="folder of a finished run, e.g. runs/20260101-120000")
     folder = parser.parse_args(arguments).run
     try:
-        seed = json.loads((folder / "summary.json").read_text())["seed"]
+        if not isinstance(seed := json.loads((folder / "summary.json").read_text()).get("seed"), int):
+            raise ValueError(f"summary.json: expected a seed, got {seed!r}")
         system, store = open_run(folder, seed)
         for past, _ in replay(system, store):
             print(f"round {past.round_id}: {past.ending}, {len(past.updates)} updates, recomputed bit by bit")
-    except (OSError, ValueError, KeyError) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (OSError, ValueError, KeyError, CorruptObject) as error:
+        print(f"error: {type(error).__name__}: {error}", file=sys.stderr)
         return 2
     content = system.registry.current().content
     print(f"model in force: {content.cid}\ndigest: {content.digest.hex()}")
