@@ -61,8 +61,8 @@ CHOSEN = {
     ("thyroid", "mlp"): (0.1, 5, 8, 1e-4),
     ("thyroid", "logistic"): (0.1, 5, 8, 1e-4),
     ("heart", "mlp"): (0.02, 10, 4, 1e-2),
-    ("heart", "logistic"): (0.05, 10, 4, 1e-2),
-    ("wdbc", "mlp"): (0.1, 5, 8, 1e-2),
+    ("heart", "logistic"): (0.05, 10, 4, 1e-4),
+    ("wdbc", "mlp"): (0.1, 10, 4, 1e-2),
     ("wdbc", "logistic"): (0.1, 5, 8, 1e-4),
 }
 
