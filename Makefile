@@ -6,6 +6,7 @@ SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/.venv
+export PYTHONUNBUFFERED := 1
 export FOUNDRY_SOLC := $(CURDIR)/bfl_ref/chain/solc.cjs
 PYTEST := python -m pytest
 ARGS ?=
@@ -70,7 +71,7 @@ lint: setup  ## ruff (notebooks too), mypy, forge fmt
 	cd contracts && node_modules/.bin/forge fmt --check
 
 slither: setup contracts/.slither/.ready  ## Static analysis of the contracts, in an environment of its own
-	@cd contracts && .slither/bin/slither . --config-file slither.config.json --fail-medium
+	@cd contracts && PATH=$$PWD/node_modules/.bin:$$PATH .slither/bin/slither . --config-file slither.config.json --fail-medium
 
 contracts/.slither/.ready:
 	@$(PYTHON) -m venv contracts/.slither
