@@ -22,12 +22,27 @@ abstract contract A { function one() internal pure returns (uint256) { return 1;
 """
 
 
+def project(folder: Path) -> Path:
+    (folder / "Box.sol").write_text(SOURCE)
+    (folder / "A.sol").write_text(PARENT)
+    (folder / "node_modules").symlink_to(CONTRACTS / "node_modules")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The project with its one cache entry: what each test starts from."""
+    folder = project(tmp_path_factory.mktemp("built"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiling, "CONTRACTS", folder)
+        build(folder)
+    return folder
+
+
 @pytest.fixture
-def box(tmp_path, monkeypatch):
+def box(built, tmp_path, monkeypatch):
     """A small project in a folder of its own, compiled with a cache of its own."""
-    (tmp_path / "Box.sol").write_text(SOURCE)
-    (tmp_path / "A.sol").write_text(PARENT)
-    (tmp_path / "node_modules").symlink_to(CONTRACTS / "node_modules")
+    shutil.copytree(built / "cache", project(tmp_path) / "cache")
     monkeypatch.setattr(compiling, "CONTRACTS", tmp_path)
     return tmp_path
 
