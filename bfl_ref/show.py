@@ -1,7 +1,7 @@
 """What notebooks need to show the package instead of reprinting it: source display and exercise checks."""
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +39,13 @@ def check(attempt: Callable, reference: Callable, cases: Iterable[tuple]) -> str
     """
     count = 0
     for case in cases:
+        want = reference(*case)  # first: an attempt may change its arguments
         try:
             got = attempt(*case)
         except NotImplementedError:
             return "not attempted yet"
         except Exception as error:  # a student's code may fail in any way; the answer names how
             return f"raises {type(error).__name__} on case {count}: {error}"
-        want = reference(*case)
         if not _equal(got, want):
             return f"differs on case {count}: expected {want!r}, got {got!r}"
         count += 1
@@ -53,6 +53,15 @@ def check(attempt: Callable, reference: Callable, cases: Iterable[tuple]) -> str
 
 
 def _equal(got: Any, want: Any) -> bool:
-    if isinstance(want, np.ndarray):
-        return isinstance(got, np.ndarray) and got.shape == want.shape and bool((got == want).all())
-    return bool(got == want)
+    """Equal in value, and in kind where they hold several values: arrays, tensors, and containers of such."""
+    if isinstance(want, Mapping):
+        return (
+            isinstance(got, Mapping)
+            and got.keys() == want.keys()
+            and all(_equal(got[k], want[k]) for k in want)
+        )
+    if isinstance(want, tuple | list):
+        return type(got) is type(want) and len(got) == len(want) and all(map(_equal, got, want))
+    if getattr(got, "shape", ()) != (shape := getattr(want, "shape", ())):
+        return False
+    return (not shape or isinstance(got, type(want))) and bool(np.all(np.asarray(got == want)))
