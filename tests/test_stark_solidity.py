@@ -23,12 +23,13 @@ from bfl_ref.chain.stark import (
     generated_evaluators,
     verifier_artifact,
 )
-from bfl_ref.stark.field import base
+from bfl_ref.stark.field import Ext, F, base
 from bfl_ref.stark.kernels import FAST
 from bfl_ref.stark.prover import prove
 from bfl_ref.stark.rejections import RejectedProof
 from bfl_ref.stark.setup import Domain
 from bfl_ref.stark.solidity import evaluator, on_chain
+from bfl_ref.stark.verifier import composition_at
 
 HONEST = 100 if FULL else 8  # proofs in all, over the four statements
 MUTATED = 2_000 if FULL else 160
@@ -90,6 +91,36 @@ def test_honest_proofs_are_accepted(chains, kind, name):
     for seed in range(count):
         attempt = Attempt("honest", honest(name, seed), case(name).public.tolist())
         assert agree(chains[kind], name, attempt) == ACCEPTED
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("seed", range(-1, 20 if FULL else 2))
+def test_evaluator_equals_the_airs_own_python_on_any_openings(chains, name, seed):
+    """Seed -1: every coefficient at its largest, where a sum kept unreduced for too long would overflow its slot."""
+    c, chain = case(name), chains["embedded"]
+    k_pre, k_main, k_aux = c.setup.air.widths
+    drawn = elements(abs(seed), 5, 4 + 2 * (k_pre + k_main + 5 * k_aux))
+    drawn = base(np.full_like(drawn, F.order - 1)) if seed < 0 else drawn
+    (beta, lam, alpha, z), opened = [Ext(drawn[:, i]) for i in range(4)], Ext(drawn[:, 4:])
+    if not k_aux:
+        beta = lam = Ext.from_ints(0)
+    artifact = chain.evaluators[contract_of(name)]
+    address = (
+        chain.verifier(name).contract.functions.EVALUATOR().call({"from": chain.node.accounts[0].address})
+    )
+    contract = chain.node.web3.eth.contract(abi=artifact.abi)(address)
+    challenges = [packed(x) for x in (beta, lam, alpha, z)]
+    call = contract.functions.composition(
+        challenges, [packed(opened[i]) for i in range(len(opened))], c.public.tolist()
+    )
+    word = call.call({"from": chain.node.accounts[0].address})
+    slots = [(word >> 51 * k) % 2**51 % F.order for k in range(5)]
+    assert Ext.from_ints(*slots) == composition_at(c.setup, opened, c.public, z, alpha, beta, lam)
+
+
+def packed(x: Ext) -> int:
+    """An element in five slots of 51 bits, as the contracts hold it."""
+    return sum(int(c) << 51 * k for k, c in enumerate(x.coeffs.reshape(5)))
 
 
 def test_mutated_proofs_meet_the_same_named_rejection(chains):

@@ -38,15 +38,15 @@ library BabyBear {
     /// @dev Root k, of order 2^(k+1), is what bit k of a bit-reversed position contributes to its point, whatever the size of the
     /// domain. For every four bits, 16 words: the product of the roots at the set bits of 0 .. 15. Returns a memory address.
     function pointTable(uint256 root, uint256 logLength) internal pure returns (uint256 table) {
-        uint256 groups = (logLength + 3) / 4;
-        for (uint256 k = TWO_ADICITY; k > 4 * groups; --k) {
+        uint256 bits = (logLength + 3) & ~uint256(3); // whole groups of four
+        for (uint256 k = TWO_ADICITY; k > bits; --k) {
             root = mulmod(root, root, P);
         }
         assembly ("memory-safe") {
             table := mload(0x40)
-            mstore(0x40, add(table, shl(9, groups)))
-            // Root 4 * groups - 1 has the highest order: downwards, each the square of the one before.
-            for { let group := add(table, shl(9, groups)) } gt(group, table) {} {
+            mstore(0x40, add(table, shl(7, bits)))
+            // The last root has the highest order: downwards, each the square of the one before.
+            for { let group := add(table, shl(7, bits)) } gt(group, table) {} {
                 group := sub(group, 512)
                 mstore(group, 1)
                 for { let half := 256 } gt(half, 31) { half := shr(1, half) } {

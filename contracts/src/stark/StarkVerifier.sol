@@ -31,6 +31,8 @@ contract StarkVerifier is IStarkVerifier {
     }
 
     /// @param evaluator Generated contract of the AIR.
+    /// @dev Whether the parameters are sound is for whoever relies on this contract to read: StarkParams in Python refuses those that
+    /// are not.
     /// @param parameterWord log2 n, log2 blow-up, queries, grinding, blinding (2 bytes), number of folds, log2 of each; left-aligned.
     constructor(IAirEvaluator evaluator, bytes32 parameterWord) {
         // Check: the parameters are for this AIR's trace length.
@@ -67,17 +69,28 @@ contract StarkVerifier is IStarkVerifier {
         uint256 unused = 256 - 8 * paramBytes;
         bytes32 got = bytes32(uint256(bytes32(proof[1:])) >> unused << unused);
         if (got != PARAMETERS) revert WrongParameters(PARAMETERS, got);
-        if (publicInputs.length != shape.publicInputs) revert BadPublicInput(publicInputs.length, 0);
-        bytes memory statement = abi.encodePacked(
-            "bfl_ref/stark/1", shape.airId, proof[1:1 + paramBytes], abi.encode(domain), uint16(publicInputs.length)
-        );
-        for (uint256 i = 0; i < publicInputs.length; ++i) {
-            if (publicInputs[i] >= BabyBear.P) revert BadPublicInput(i, publicInputs[i]);
-            statement = abi.encodePacked(statement, uint32(publicInputs[i]));
-        }
+        bytes memory inputs = _packInputs(publicInputs, shape.publicInputs);
         sections = ProofLayout.locate(proof, shape, p, paramBytes);
         ProofLayout.requireCanonical(sections.opened, sections.elementsEnd);
-        state = keccak256(statement);
+        bytes memory about = abi.encodePacked("bfl_ref/stark/1", shape.airId, proof[1:1 + paramBytes]);
+        state = keccak256(bytes.concat(about, abi.encode(domain), inputs));
+    }
+
+    /// @dev Number of public inputs (2 bytes), then each as 4 bytes.
+    function _packInputs(uint256[] calldata publicInputs, uint256 expected) private pure returns (bytes memory packed) {
+        if (publicInputs.length != expected) revert BadPublicInput(publicInputs.length, 0);
+        packed = new bytes(2 + 4 * expected);
+        assembly ("memory-safe") {
+            mstore(add(packed, 32), shl(240, expected))
+        }
+        for (uint256 i = 0; i < expected; ++i) {
+            uint256 input = publicInputs[i];
+            if (input >= BabyBear.P) revert BadPublicInput(i, input);
+            assembly ("memory-safe") {
+                // Four bytes; the 28 zero bytes behind them are the next inputs' place, or fresh memory behind the last.
+                mstore(add(add(packed, 34), mul(4, i)), shl(224, input))
+            }
+        }
     }
 
     /// @dev Phases 1 to 7: absorb what the prover sent, draw what it had to answer.
