@@ -71,6 +71,14 @@ def fields(proof: bytes, shape: Shape) -> list[tuple[str, int, int]]:
 
 
 def mutated(random: np.random.Generator, c: Case, proof: bytes) -> Attempt:
+    """An attempt that differs from the honest one."""
+    same = proof, c.public.tolist(), DOMAIN
+    while (attempt := _drawn(random, c, proof)) and (attempt.proof, attempt.public, attempt.domain) == same:
+        pass
+    return attempt
+
+
+def _drawn(random: np.random.Generator, c: Case, proof: bytes) -> Attempt:
     """One change of an honest proof or of what it is checked against, every field of the layout as often as any other."""
     public = c.public.tolist()
     kind = int(random.integers(16))
