@@ -1,9 +1,11 @@
 """Proving and verifying: permutations a second, microseconds a trace cell, and seconds against gas.
 
-python -m benchmarks.stark [--json] [--quick]
+python -m benchmarks.stark [--json] [--quick] [--plot FILE]
 
---quick: the headline sizes only. Each time is the best of three, compiled code cached; compilation is timed apart, in
-a process of its own with an empty cache. Every line at 100 proven bits or more (Johnson bound), zero knowledge on.
+--quick: the headline sizes only. --json: the keys of the wide Poseidon2 line at 2^14 rows, with the on-chain figures of
+the cheapest membership proof (`of_membership` names them), and every line under `lines`. --plot: the frontier of seconds
+against gas. Each time is the best of three, compiled code cached; compilation is timed apart, in a process of its own with
+an empty cache. Every line at 100 proven bits or more (Johnson bound), zero knowledge on.
 """
 
 import argparse
@@ -18,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from bfl_ref import figures
 from bfl_ref.chain.compile import compile_contracts
 from bfl_ref.chain.node import open_chain
 from bfl_ref.chain.stark import EVALUATOR_SETTINGS, deploy_verifier, verifier_artifact
@@ -156,6 +159,7 @@ def main() -> None:
     )
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
     parser.add_argument("--quick", action="store_true", help="the headline sizes only")
+    parser.add_argument("--plot", type=Path, help="draw the frontier of seconds against gas into this PNG")
     arguments = parser.parse_args()
     first_proof()
     runs = [lambda: chain(HEADLINE_LOG_ROWS), lambda: membership(31, 7)]
@@ -178,8 +182,15 @@ def main() -> None:
         )
     compiled_s = compile_seconds()
     print(f"compiling the kernels, once on a machine: {compiled_s:.1f} s")
+    if arguments.plot:
+        points = [line for line in lines if line["verify_gas"]]
+        figures.save(figures.seconds_against_gas(points), arguments.plot)
     if arguments.json:
-        print(json.dumps({"compile_s": round(compiled_s, 1), "lines": lines}))
+        headline = next(line for line in lines if line["rows"] == 1 << HEADLINE_LOG_ROWS)
+        cheapest = min((line for line in lines if line["verify_gas"]), key=lambda line: line["verify_gas"])
+        costs = {key: cheapest[key] for key in COST}
+        summary = {**headline, **costs, "of_membership": [*COST], "compile_s": round(compiled_s, 1)}
+        print(json.dumps({**summary, "lines": lines}))
 
 
 if __name__ == "__main__":

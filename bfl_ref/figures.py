@@ -74,6 +74,26 @@ def gas_bars(gas: Mapping[str, int], title: str, log: bool = False) -> Figure:
     return fig
 
 
+def seconds_against_gas(lines: Sequence[Mapping[str, float]]) -> Figure:
+    """The proof system's frontier: what a proof costs its prover (seconds) against what it costs the chain (gas).
+
+    lines: each with rows, blowup, prove_s, verify_gas, as benchmarks.stark measures them. One curve a trace length.
+    """
+    fig, ax = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
+    for i, rows in enumerate(sorted({line["rows"] for line in lines})):
+        curve = sorted((line for line in lines if line["rows"] == rows), key=lambda line: line["blowup"])
+        gas = [line["verify_gas"] / 1e6 for line in curve]
+        ax.plot([line["prove_s"] for line in curve], gas, "o-", color=PALETTE[i], label=f"{rows} rows")
+        for line, height in zip(curve, gas, strict=True):
+            ax.annotate(f" {line['blowup']}", (line["prove_s"], height), va="bottom", fontsize=8)
+    ax.set(
+        xlabel="seconds to prove", ylabel="million gas to verify", title="100 proven bits; labels: blow-up"
+    )
+    ax.set_ylim(bottom=0)
+    ax.legend(frameon=False)
+    return fig
+
+
 def phase_timeline(phases: Sequence[str], blocks: Sequence[int], title: str) -> Figure:
     """In which block each phase of a round began: a staircase that goes down one phase at a time."""
     fig, ax = plt.subplots(figsize=(6.4, 3.0), layout="constrained")
