@@ -27,14 +27,16 @@ abstract contract AirEvaluator is IAirEvaluator {
         internal
         pure
     {
-        uint256 weights = Deep.widePowers(y, count);
-        uint256 elements;
-        assembly ("memory-safe") {
-            elements := add(coefficients, 32)
-        }
-        for (uint256 end = elements + coefficients.length; elements < end; elements += 4 * count) {
-            (uint256 low, uint256 high) = Deep.accumulate(0, 0, weights, elements, count);
-            values[first++] = Deep.collect(low, high);
+        unchecked {
+            uint256 weights = Deep.widePowers(y, count);
+            uint256 elements;
+            assembly ("memory-safe") {
+                elements := add(coefficients, 32)
+            }
+            for (uint256 end = elements + coefficients.length; elements < end; elements += 4 * count) {
+                (uint256 low, uint256 high) = Deep.accumulate(0, 0, weights, elements, count);
+                values[first++] = Deep.collect(low, high);
+            }
         }
     }
 

@@ -182,24 +182,28 @@ library Deep {
 
     /// @notice `count` elements of E in calldata at `offset`, wide, and zeros up to a multiple of four; returns their memory address.
     function loadWide(uint256 offset, uint256 count) internal pure returns (uint256 wide) {
-        wide = _allocate(2 * count + 6);
-        uint256 to = wide;
-        for (uint256 i = 0; i < count; ++i) {
-            to = _storeWide(to, Quintic.load(offset + ProofLayout.EXTENSION_BYTES * i));
-        }
-        assembly ("memory-safe") {
-            calldatacopy(to, calldatasize(), 192) // zeros
+        unchecked {
+            wide = _allocate(2 * count + 6);
+            uint256 to = wide;
+            for (uint256 i = 0; i < count; ++i) {
+                to = _storeWide(to, Quintic.load(offset + ProofLayout.EXTENSION_BYTES * i));
+            }
+            assembly ("memory-safe") {
+                calldatacopy(to, calldatasize(), 192) // zeros
+            }
         }
     }
 
     /// @notice y^k for k < count, wide; returns their memory address.
     function widePowers(uint256 y, uint256 count) internal pure returns (uint256 wide) {
-        wide = _allocate(2 * count + 16);
-        uint256 to = wide;
-        uint256 power = 1;
-        for (uint256 i = 0; i < count; ++i) {
-            to = _storeWide(to, power);
-            power = Quintic.mul(power, y);
+        unchecked {
+            wide = _allocate(2 * count + 16);
+            uint256 to = wide;
+            uint256 power = 1;
+            for (uint256 i = 0; i < count; ++i) {
+                to = _storeWide(to, power);
+                power = Quintic.mul(power, y);
+            }
         }
     }
 

@@ -80,13 +80,15 @@ library Fri {
         pure
         returns (uint256[] memory folded)
     {
-        folded = new uint256[](indices.length);
-        uint256 twists = _twists(logFold, d.inversePoints);
-        for (uint256 i = 0; i < indices.length; ++i) {
-            uint256 ratio = BabyBear.pointAt(d.inverseOffset, d.inversePoints, indices[i] << logFold);
-            ratio = Quintic.scale(beta, ratio);
-            folded[i] = foldLeaf(leaves, logFold, ratio, twists, twists + (16 << logFold));
-            leaves += 20 << logFold;
+        unchecked {
+            folded = new uint256[](indices.length);
+            uint256 twists = _twists(logFold, d.inversePoints);
+            for (uint256 i = 0; i < indices.length; ++i) {
+                uint256 ratio = BabyBear.pointAt(d.inverseOffset, d.inversePoints, indices[i] << logFold);
+                ratio = Quintic.scale(beta, ratio);
+                folded[i] = foldLeaf(leaves, logFold, ratio, twists, twists + (16 << logFold));
+                leaves += 20 << logFold;
+            }
         }
     }
 
@@ -110,10 +112,12 @@ library Fri {
         pure
         returns (uint256[] memory values)
     {
-        values = new uint256[](indices.length);
-        uint256 coefficients = Deep.loadWide(finals, count);
-        for (uint256 i = 0; i < indices.length; ++i) {
-            values[i] = Deep.powerSum(coefficients, count, BabyBear.pointAt(d.offset, d.points, indices[i]));
+        unchecked {
+            values = new uint256[](indices.length);
+            uint256 coefficients = Deep.loadWide(finals, count);
+            for (uint256 i = 0; i < indices.length; ++i) {
+                values[i] = Deep.powerSum(coefficients, count, BabyBear.pointAt(d.offset, d.points, indices[i]));
+            }
         }
     }
 

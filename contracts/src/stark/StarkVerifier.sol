@@ -149,32 +149,36 @@ contract StarkVerifier is IStarkVerifier {
         IAirEvaluator.Shape memory shape,
         uint256[] calldata publicInputs
     ) private view {
-        uint256[] memory columns = new uint256[](2 * (shape.preprocessed + shape.main + 5 * shape.aux));
-        for (uint256 i = 0; i < columns.length; ++i) {
-            columns[i] = Quintic.unpack(_word(opened + ProofLayout.EXTENSION_BYTES * i));
-        }
-        uint256 composition = EVALUATOR.composition(challenges, columns, publicInputs);
+        unchecked {
+            uint256[] memory columns = new uint256[](2 * (shape.preprocessed + shape.main + 5 * shape.aux));
+            for (uint256 i = 0; i < columns.length; ++i) {
+                columns[i] = Quintic.unpack(_word(opened + ProofLayout.EXTENSION_BYTES * i));
+            }
+            uint256 composition = EVALUATOR.composition(challenges, columns, publicInputs);
 
-        uint256 zToN = challenges[3];
-        for (uint256 i = 0; i < shape.logLength; ++i) {
-            zToN = zToN.mul(zToN);
+            uint256 zToN = challenges[3];
+            for (uint256 i = 0; i < shape.logLength; ++i) {
+                zToN = zToN.mul(zToN);
+            }
+            uint256 offset = opened + ProofLayout.EXTENSION_BYTES * columns.length;
+            uint256 quotient = 0;
+            for (uint256 i = shape.chunks; i > 0; --i) {
+                uint256 chunk = _chunk(offset + 5 * ProofLayout.EXTENSION_BYTES * (i - 1));
+                quotient = quotient.mul(zToN) + chunk;
+                quotient = quotient.reduce();
+            }
+            if (!Quintic.equal(composition, quotient)) revert OodMismatch();
         }
-        uint256 offset = opened + ProofLayout.EXTENSION_BYTES * columns.length;
-        uint256 quotient = 0;
-        for (uint256 i = shape.chunks; i > 0; --i) {
-            uint256 chunk = _chunk(offset + 5 * ProofLayout.EXTENSION_BYTES * (i - 1));
-            quotient = quotient.mul(zToN) + chunk;
-            quotient = quotient.reduce();
-        }
-        if (!Quintic.equal(composition, quotient)) revert OodMismatch();
     }
 
     /// @dev A quotient chunk at z from its five base columns there: sum_t X^t v_t. Reduced.
     function _chunk(uint256 offset) private pure returns (uint256 chunk) {
-        for (uint256 t = 0; t < 5; ++t) {
-            chunk += Quintic.timesX(Quintic.unpack(_word(offset + ProofLayout.EXTENSION_BYTES * t)), t);
+        unchecked {
+            for (uint256 t = 0; t < 5; ++t) {
+                chunk += Quintic.timesX(Quintic.unpack(_word(offset + ProofLayout.EXTENSION_BYTES * t)), t);
+            }
+            return chunk.reduce();
         }
-        return chunk.reduce();
     }
 
     /// @dev Phase 8, Merkle: every opened leaf is under its root. Returns, per FRI layer, the indices of the leaves that the
@@ -224,14 +228,16 @@ contract StarkVerifier is IStarkVerifier {
         Fri.Domain memory points,
         uint256 logFold
     ) private pure {
-        uint256[] memory positions = drawn.positions;
-        Deep.Combination memory c = Deep.combination(drawn.gamma, sections.opened, sections.trees);
-        Fri.Cursor memory held = Fri.cursor(sections.trees[ProofLayout.FRI].leaves, logFold);
-        for (uint256 i = 0; i < positions.length; ++i) {
-            uint256 x = BabyBear.pointAt(points.offset, points.points, positions[i]);
-            uint256 value = Fri.valueAt(held, positions[i]);
-            if (!Deep.agrees(c, sections.trees, i, value, x.sub(drawn.z), x.sub(drawn.nextZ))) {
-                revert DeepMismatch(positions[i]);
+        unchecked {
+            uint256[] memory positions = drawn.positions;
+            Deep.Combination memory c = Deep.combination(drawn.gamma, sections.opened, sections.trees);
+            Fri.Cursor memory held = Fri.cursor(sections.trees[ProofLayout.FRI].leaves, logFold);
+            for (uint256 i = 0; i < positions.length; ++i) {
+                uint256 x = BabyBear.pointAt(points.offset, points.points, positions[i]);
+                uint256 value = Fri.valueAt(held, positions[i]);
+                if (!Deep.agrees(c, sections.trees, i, value, x.sub(drawn.z), x.sub(drawn.nextZ))) {
+                    revert DeepMismatch(positions[i]);
+                }
             }
         }
     }
@@ -244,23 +250,25 @@ contract StarkVerifier is IStarkVerifier {
         uint256[] memory logFolds,
         Fri.Domain memory points
     ) private pure {
-        uint256 last = betas.length - 1;
-        for (uint256 j = 0; j <= last; ++j) {
-            uint256 logFold = logFolds[j];
-            uint256[] memory indices = leaves[j];
-            uint256[] memory folded =
-                Fri.foldLeaves(sections.trees[ProofLayout.FRI + j].leaves, indices, logFold, betas[j], points);
-            Fri.halve(points, logFold);
-            if (j == last) {
-                uint256[] memory ends = Fri.evaluate(sections.finals, sections.finalCount, indices, points);
-                for (uint256 i = 0; i < indices.length; ++i) {
-                    if (!Quintic.equal(ends[i] << logFold, folded[i])) revert FinalMismatch(indices[i]);
-                }
-            } else {
-                Fri.Cursor memory held = Fri.cursor(sections.trees[ProofLayout.FRI + j + 1].leaves, logFolds[j + 1]);
-                for (uint256 i = 0; i < indices.length; ++i) {
-                    if (!Quintic.equal(Fri.valueAt(held, indices[i]) << logFold, folded[i])) {
-                        revert FoldMismatch(j, indices[i]);
+        unchecked {
+            uint256 last = betas.length - 1;
+            for (uint256 j = 0; j <= last; ++j) {
+                uint256 logFold = logFolds[j];
+                uint256[] memory indices = leaves[j];
+                uint256[] memory folded =
+                    Fri.foldLeaves(sections.trees[ProofLayout.FRI + j].leaves, indices, logFold, betas[j], points);
+                Fri.halve(points, logFold);
+                if (j == last) {
+                    uint256[] memory ends = Fri.evaluate(sections.finals, sections.finalCount, indices, points);
+                    for (uint256 i = 0; i < indices.length; ++i) {
+                        if (!Quintic.equal(ends[i] << logFold, folded[i])) revert FinalMismatch(indices[i]);
+                    }
+                } else {
+                    Fri.Cursor memory held = Fri.cursor(sections.trees[ProofLayout.FRI + j + 1].leaves, logFolds[j + 1]);
+                    for (uint256 i = 0; i < indices.length; ++i) {
+                        if (!Quintic.equal(Fri.valueAt(held, indices[i]) << logFold, folded[i])) {
+                            revert FoldMismatch(j, indices[i]);
+                        }
                     }
                 }
             }
