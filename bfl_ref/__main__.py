@@ -3,7 +3,7 @@
     python -m bfl_ref --dataset thyroid --rounds 5 --chain embedded
 
 Centralised, local-only, FedAvg, and the basic blockchain federation of protocol.py on a real chain. Leaves runs/<time>/ with
-summary.json, figures, report.html, the store and (embedded chain) all blocks; nothing is left if anything fails.
+summary.json, figures, report.html, store, deployment and (embedded chain) all blocks; nothing is left if anything fails.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from .cast import OPERATORS
 from .chain.errors import ContractError
 from .chain.node import open_chain
 from .comparison import OnChain, off_chain, on_chain
-from .history import STORE_FOLDER, past_rounds, save_blocks
+from .history import BLOCKS_FILE, STORE_FOLDER, past_rounds, save_chain
 from .learning import TrainConfig
 
 NOTES = (
@@ -81,10 +81,10 @@ def main(arguments: list[str] | None = None) -> int:
         print("interrupted: nothing was kept", file=sys.stderr)
         return 130
     print(report.text_table(summary["results"]))
-    print(
-        f"\n{options.out / stamp}/report.html has figures and rounds; rebuild the model from blocks and store alone:"
-    )
-    print(f"  python -m bfl_ref.history {options.out / stamp}")
+    print(f"\n{options.out / stamp}/report.html has figures and rounds")
+    if (options.out / stamp / BLOCKS_FILE).exists():
+        print("rebuild the model from blocks and store alone:")
+        print(f"  python -m bfl_ref.history {options.out / stamp}")
     return 0
 
 
@@ -154,8 +154,7 @@ def run(
         }
         report.write_summary(summary, folder / "summary.json")
         draw(federation, summary, chain, folder)
-        if node.export is not None:
-            save_blocks(chain.system, folder)
+        save_chain(chain.system, folder)
     return summary
 
 

@@ -80,12 +80,13 @@ def replay(system: System, store: Store) -> Iterator[tuple[PastRound, Weights]]:
         yield past, weights
 
 
-def save_blocks(system: System, folder: Path) -> None:
-    """Write the embedded chain's blocks and the deployment, from which `open_run` rebuilds the system."""
-    assert system.node.export is not None
-    blocks = [block.hex() for block in system.node.export()]
-    (folder / BLOCKS_FILE).write_text(json.dumps({"accounts": len(system.node.accounts), "blocks": blocks}))
+def save_chain(system: System, folder: Path) -> None:
+    """Write the deployment, for `connect`, and the blocks of an embedded chain, for `open_run`."""
     system.save(folder / DEPLOYMENT_FILE)
+    if system.node.export is not None:
+        blocks = [block.hex() for block in system.node.export()]
+        saved = {"accounts": len(system.node.accounts), "blocks": blocks}
+        (folder / BLOCKS_FILE).write_text(json.dumps(saved))
 
 
 def open_run(folder: Path, seed: int) -> tuple[System, FolderStore]:

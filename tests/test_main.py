@@ -170,7 +170,9 @@ def test_main_same_seed_gives_the_same_results_and_stored_objects(finished: Run,
     assert objects(folder) == objects(finished.folder)  # models, updates with their salts, task: every bit
 
 
-def test_main_anvil_gives_the_model_of_the_embedded_chain(finished: Run, tmp_path: Path) -> None:
+def test_main_anvil_gives_the_model_of_the_embedded_chain(
+    finished: Run, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     summary = run_job([*QUICK, "--chain", "anvil"], tmp_path)
     assert summary["chain_kind"] == "anvil"
     for name in ("accuracy", "f1", "auroc"):
@@ -178,6 +180,8 @@ def test_main_anvil_gives_the_model_of_the_embedded_chain(finished: Run, tmp_pat
     assert summary["chain"]["transactions"] == finished.summary["chain"]["transactions"]
     (folder,) = tmp_path.iterdir()
     assert not (folder / "blocks.json").exists()  # such a chain is not in the reader's hands
+    assert "bfl_ref.history" not in capsys.readouterr().out
+    assert json.loads((folder / "deployment.json").read_text())["chain_id"] == 31337
 
 
 @pytest.mark.skipif(not FULL, reason="BFL_FULL=1: the default data set")
