@@ -47,7 +47,7 @@ test-full: export FOUNDRY_PROFILE := full
 test-full: setup lint unit forge notebooks-test slither  ## The same suites at the counts that the claims are made for, lint and slither
 
 unit: setup  ## Python tests
-	@$(PYTEST) tests $(ARGS)
+	@$(PYTEST) tests -n 2 --dist worksteal $(ARGS)
 
 forge: setup  ## Solidity unit, fuzz and invariant tests
 	@cd contracts && node_modules/.bin/forge test
