@@ -26,7 +26,7 @@ from .chain.errors import ContractError
 from .chain.node import open_chain
 from .comparison import OnChain, off_chain, on_chain
 from .history import BLOCKS_FILE, STORE_FOLDER, past_rounds, save_chain
-from .learning import TrainConfig
+from .learning import TrainConfig, chosen_config
 
 NOTES = (
     "Local-only: mean over the hospitals' own models. Bytes a round: centralised counts the pooled table once, spread over "
@@ -118,7 +118,7 @@ def prepare(options: argparse.Namespace) -> tuple[data.Federation, TrainConfig]:
     """Everything that can be refused before anything is written."""
     if not 1 <= options.rounds <= 1000:
         raise ValueError(f"--rounds: expected 1 to 1000, got {options.rounds}")
-    config = TrainConfig(model=options.model, rounds=options.rounds, seed=options.seed)
+    config = replace(chosen_config(options.dataset, options.model, seed=options.seed), rounds=options.rounds)
     if options.fast:
         config = replace(config, rounds=min(2, options.rounds), local_epochs=1)
     chosen = {"path": options.path, "target": options.target, "silo": options.silo}

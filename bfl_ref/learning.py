@@ -146,7 +146,10 @@ def local_update(weights: Weights, silo: Silo, config: TrainConfig, round_id: in
 
 
 def average(updates: Sequence[Weights], rows: Sequence[int]) -> Weights:
-    """sum_i (n_i / N) w_i, N = sum_i n_i, in float64. Raises ValueError for no update, unlike shapes or n_i < 1."""
+    """sum_i (n_i / N) w_i, N = sum_i n_i, in float64. Raises ValueError for no update, unlike shapes or n_i < 1.
+
+    Element by element and in the order given, so that every machine gets the same bits (a matrix product would not say so).
+    """
     if len(updates) == 0 or len(updates) != len(rows) or min(rows) < 1:
         raise ValueError(
             f"expected a positive row count per update, got {len(updates)} updates and rows {list(rows)}"
@@ -154,9 +157,13 @@ def average(updates: Sequence[Weights], rows: Sequence[int]) -> Weights:
     shapes = [{name: tensor.shape for name, tensor in update.items()} for update in updates]
     if any(shape != shapes[0] for shape in shapes):
         raise ValueError(f"updates differ in names or shapes: {shapes}")
-    share = torch.tensor(rows, dtype=torch.float64) / sum(rows)
-    stacked = {name: torch.stack([update[name] for update in updates]) for name in updates[0]}
-    return {name: torch.tensordot(share, w.double(), dims=1).float() for name, w in stacked.items()}
+    result = {}
+    for name, first in updates[0].items():
+        total = torch.zeros(first.shape, dtype=torch.float64)
+        for n, update in zip(rows, updates, strict=True):
+            total += (n / sum(rows)) * update[name].double()
+        result[name] = total.float()
+    return result
 
 
 def federated(federation: Federation, config: TrainConfig, *, progress: bool = False) -> Weights:

@@ -282,6 +282,13 @@ def test_csv_unusable_file_raises_with_the_reason(tmp_path, change, arguments, m
         from_csv(tmp_path, CSV.replace(*change) if change[0] else CSV, **arguments)
 
 
+@pytest.mark.parametrize("content", [b"", b"age,ill\n1,\xff\xfe\n", b'a,b\n1,2,3,4\n"x'])
+def test_csv_that_is_no_table_names_the_file(tmp_path, content):
+    (tmp_path / "mine.csv").write_bytes(content)
+    with pytest.raises(ValueError, match="comma-separated table with a header in .*mine.csv"):
+        load("csv", seed=0, path=tmp_path / "mine.csv", target="ill", silo="site")
+
+
 def test_csv_text_column_of_identifiers_raises(tmp_path):
     lines = [f"{i % 2},s{i % 2},code-{i}" for i in range(120)]
     with pytest.raises(ValueError, match="text column 'code' has 120 values, more than 50"):

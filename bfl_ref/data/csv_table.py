@@ -23,7 +23,10 @@ def csv(path: str | Path, *, target: str, silo: str, patient: str | None = None)
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"no CSV file at {path}")
-    raw = pd.read_csv(path, skipinitialspace=True)
+    try:
+        raw = pd.read_csv(path, skipinitialspace=True)
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise ValueError(f"expected a comma-separated table with a header in {path}: {error}") from error
     for role, column in (("target", target), ("silo", silo), ("patient", patient)):
         if column is not None and column not in raw:
             raise ValueError(f"{path.name}: no {role} column {column!r}; columns: {', '.join(raw.columns)}")
