@@ -285,7 +285,7 @@ def test_csv_unusable_file_raises_with_the_reason(tmp_path, change, arguments, m
 @pytest.mark.parametrize("content", [b"", b"age,ill\n1,\xff\xfe\n", b'a,b\n1,2,3,4\n"x'])
 def test_csv_that_is_no_table_names_the_file(tmp_path, content):
     (tmp_path / "mine.csv").write_bytes(content)
-    with pytest.raises(ValueError, match="comma-separated table with a header in .*mine.csv"):
+    with pytest.raises(ValueError, match=r"comma-separated table with a header in .*mine\.csv"):
         load("csv", seed=0, path=tmp_path / "mine.csv", target="ill", silo="site")
 
 
