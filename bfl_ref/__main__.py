@@ -150,6 +150,7 @@ def run(
             "chain": {
                 "gas_per_round": chain.gas / config.rounds,
                 "transactions": chain.transactions,
+                "head": chain.system.head(),
             },
         }
         report.write_summary(summary, folder / "summary.json")

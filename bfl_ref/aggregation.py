@@ -96,10 +96,11 @@ def load_update(store: Store, origin: Origin, content: Content, like: Weights) -
 
 
 def next_model(
-    store: Store, model: Weights, commitments: Sequence[UpdateCommitted], chain_id: int
+    store: Store, model: Weights, commitments: Sequence[UpdateCommitted], chain_id: int, least: int
 ) -> tuple[Weights | None, dict[str, str]]:
-    """The model after a round, and hospital -> reason of every update that was left out. None if none is left.
+    """The model after a round, and hospital -> reason of every update that was left out.
 
+    None if fewer than `least` (the round's minimum of hospitals) are left: a sum over fewer would show too much of each.
     commitments: the round's events in chain order; the sum runs in this order, so everybody gets the same bits.
     """
     kept: list[Weights] = []
@@ -112,7 +113,7 @@ def next_model(
             rows.append(said.rows)
         except RejectedUpdate as reason:
             rejected[said.hospital] = str(reason)
-    return (average(kept, rows) if kept else None), rejected
+    return (average(kept, rows) if len(kept) >= least else None), rejected
 
 
 def _arrays(weights: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:

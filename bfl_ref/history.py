@@ -30,10 +30,14 @@ class HistoryMismatch(ValueError):
 
 @dataclass(frozen=True)
 class PastRound:
-    """A round as the events tell it. phases: (phase, block in which it began); model: None if it was aborted."""
+    """A round as the events tell it.
+
+    least: updates that it needs; phases: (phase, block in which it began); model: None if it was aborted.
+    """
 
     round_id: int
     task: Content
+    least: int
     phases: tuple[tuple[str, int], ...]
     updates: tuple[UpdateCommitted, ...]
     model: Content | None
@@ -55,7 +59,8 @@ def past_rounds(system: System) -> list[PastRound]:
         updates = tuple(e for e in own if isinstance(e, UpdateCommitted))
         ending = f"aborted: {aborted.reason.name.lower().replace('_', ' ')}" if aborted else "finalised"
         model = models.get(opened.round_id)
-        found.append(PastRound(opened.round_id, opened.task, phases, updates, model, ending))
+        least = opened.parameters.min_hospitals
+        found.append(PastRound(opened.round_id, opened.task, least, phases, updates, model, ending))
     return found
 
 
@@ -70,7 +75,7 @@ def replay(system: System, store: Store) -> Iterator[tuple[PastRound, Weights]]:
     for past in past_rounds(system):
         store.get(past.task.cid)
         if past.model is not None:
-            following, rejected = next_model(store, weights, past.updates, chain_id)
+            following, rejected = next_model(store, weights, past.updates, chain_id, past.least)
             got = None if following is None else model_content(following, past.round_id)
             if following is None or got != past.model:
                 raise HistoryMismatch(
@@ -111,9 +116,15 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("run", type=Path, help="folder of a finished run, e.g. runs/20260101-120000")
     folder = parser.parse_args(arguments).run
     try:
-        if not isinstance(seed := json.loads((folder / "summary.json").read_text()).get("seed"), int):
+        summary = json.loads((folder / "summary.json").read_text())
+        if not isinstance(seed := summary.get("seed"), int):
             raise ValueError(f"summary.json: expected a seed, got {seed!r}")
         system, store = open_run(folder, seed)
+        expected, head = summary["chain"]["head"], system.head()
+        if head != expected:
+            raise HistoryMismatch(
+                f"expected the chain's last block to be {expected}, {BLOCKS_FILE} ends in {head}"
+            )
         for past, _ in replay(system, store):
             print(f"round {past.round_id}: {past.ending}, {len(past.updates)} updates, recomputed bit by bit")
     except (OSError, ValueError, KeyError, CorruptObject) as error:

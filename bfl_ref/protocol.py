@@ -53,7 +53,9 @@ class Round:
 
     def next_model(self) -> tuple[Weights | None, dict[str, str]]:
         """What the committed updates lead to, and hospital -> why an update was left out."""
-        return next_model(self.store, self.model, self.commitments(), self.system.node.web3.eth.chain_id)
+        chain_id = self.system.node.web3.eth.chain_id
+        least = self.system.rounds.round_of(self.round_id).min_hospitals
+        return next_model(self.store, self.model, self.commitments(), chain_id, least)
 
 
 @dataclass(frozen=True, eq=False)

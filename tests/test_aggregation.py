@@ -177,19 +177,20 @@ def test_next_model_averages_the_honest_updates_and_names_the_others(store: Fold
     for hospital, (update, rows) in honest.items():
         file, digest = pack_update(update, Origin(CHAIN_ID, CONTRACT, ROUND_ID, hospital, rows), SALT)
         said.append(committed(hospital, Content(store.put(file), digest), rows))
-    got, rejected = next_model(store, MODEL, said, CHAIN_ID)
+    got, rejected = next_model(store, MODEL, said, CHAIN_ID, least=2)
     expected = average([update for update, _ in honest.values()], [10, 30])
     assert got is not None and all(torch.equal(got[name], expected[name]) for name in expected)
     by_hand = 0.25 * weights(5)["0.bias"] + 0.75 * weights(6)["0.bias"]
     assert torch.allclose(got["0.bias"], by_hand)
     assert list(rejected) == others and all(rejected.values())
+    assert next_model(store, MODEL, said, CHAIN_ID, least=3) == (None, rejected)
 
 
 def test_next_model_without_a_good_update_is_none(store: FolderStore) -> None:
     content = Content(store.put(b"garbage"), DIGEST)
-    got, rejected = next_model(store, MODEL, [committed(HOSPITAL, content)], CHAIN_ID)
+    got, rejected = next_model(store, MODEL, [committed(HOSPITAL, content)], CHAIN_ID, least=1)
     assert got is None and rejected.keys() == {HOSPITAL}
-    assert next_model(store, MODEL, [], CHAIN_ID) == (None, {})
+    assert next_model(store, MODEL, [], CHAIN_ID, least=1) == (None, {})
 
 
 def test_model_equal_weights_give_equal_files_whatever_the_order_of_names() -> None:

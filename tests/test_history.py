@@ -176,6 +176,15 @@ def test_history_altered_block_is_refused_with_its_number(
     assert f"block {number + 1} does not follow on those before" in err
 
 
+def test_history_shorter_chain_is_refused_by_its_head(run: Path, capsys: pytest.CaptureFixture) -> None:
+    saved = json.loads((run / "blocks.json").read_text())
+    (run / "blocks.json").write_text(json.dumps(saved | {"blocks": saved["blocks"][:-1]}))
+    code, out, err = rebuild(capsys, run)
+    assert code == 2 and out == ""
+    head = json.loads((run / "summary.json").read_text())["chain"]["head"]
+    assert f"HistoryMismatch: expected the chain's last block to be {head}" in err
+
+
 def test_history_wrong_seed_is_refused_at_the_first_block(run: Path, capsys: pytest.CaptureFixture) -> None:
     summary = json.loads((run / "summary.json").read_text())
     (run / "summary.json").write_text(json.dumps(summary | {"seed": SEED + 1}))

@@ -97,6 +97,10 @@ class System:
         self.registry: ModelRegistry = clients["ModelRegistry"]
         self.rounds: RoundManager = clients["RoundManager"]
 
+    def head(self) -> str:
+        """Hash of the chain's last block (0x...): it fixes everything before it."""
+        return self.node.web3.eth.get_block("latest")["hash"].to_0x_hex()
+
     def save(self, path: Path) -> None:
         """The deployment file, for `connect`."""
         path.write_text(json.dumps(asdict(self.deployment), indent=1) + "\n")
