@@ -56,7 +56,7 @@ notebooks-test: setup  ## Execute every notebook and compare with the committed 
 	@$(PYTEST) --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg -n 2 --dist loadfile notebooks
 
 lab: setup  ## Open the notebooks in JupyterLab
-	@jupyter lab --notebook-dir notebooks
+	@jupyter lab --notebook-dir notebooks $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS)
 
 notebooks: setup  ## Execute the notebooks and refresh their committed outputs
 	@python tests/refresh_notebooks.py notebooks/*.ipynb
