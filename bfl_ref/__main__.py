@@ -29,6 +29,7 @@ from .history import BLOCKS_FILE, STORE_FOLDER, past_rounds, save_chain
 from .learning import TrainConfig, chosen_config
 
 NOTES = (
+    "Majority: the accuracy of always naming the commoner class.",
     "Local-only: mean over the hospitals' own models. Bytes a round: centralised counts the pooled table once, spread over "
     "the rounds; FedAvg the model down and the update up for each hospital; basic BFL everything that passed through the "
     "store (every member recomputes the average) and the data of its transactions.",

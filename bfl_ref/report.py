@@ -9,6 +9,7 @@ from typing import Any
 
 COLUMNS = {
     "accuracy": "accuracy",
+    "majority": "(majority)",
     "f1": "F1",
     "auroc": "AUROC",
     "bytes_per_round": "bytes a round",
@@ -30,7 +31,7 @@ def cell(key: str, value: float | None) -> str:
     """One figure as text: scores with three decimals, counts with separators, an absent one as a dash."""
     if value is None:
         return "-"
-    if key in ("accuracy", "f1", "auroc"):
+    if key in ("accuracy", "majority", "f1", "auroc"):
         return f"{value:.3f}"
     return f"{value:.1f}" if key == "seconds" else f"{value:,.0f}"
 

@@ -145,9 +145,9 @@ def test_report_is_self_contained(finished: Run) -> None:
 def test_report_shows_every_score_and_round(finished: Run) -> None:
     texts = Tags((finished.folder / "report.html").read_text(encoding="utf-8")).texts
     for system in SYSTEMS:
-        row = texts[texts.index(system.replace("_", " ")) :][:4]
+        row = texts[texts.index(system.replace("_", " ")) :][:5]
         assert row[1:] == [
-            f"{finished.summary['results'][system][n]:.3f}" for n in ("accuracy", "f1", "auroc")
+            f"{finished.summary['results'][system][n]:.3f}" for n in ("accuracy", "majority", "f1", "auroc")
         ]
     assert texts.count("finalised") == 2
     assert finished.chain.system.registry.current().content.cid in texts

@@ -10,6 +10,7 @@ from bfl_ref import report
 RESULTS = {
     "centralised": {
         "accuracy": 0.98765,
+        "majority": 0.75,
         "f1": 0.5,
         "auroc": 1.0,
         "bytes_per_round": 1234567.6,
@@ -47,6 +48,7 @@ def test_text_table_columns_line_up_and_absent_figures_are_dashes() -> None:
     assert head.split() == [
         "system",
         "accuracy",
+        "(majority)",
         "F1",
         "AUROC",
         "bytes",
@@ -57,8 +59,8 @@ def test_text_table_columns_line_up_and_absent_figures_are_dashes() -> None:
         "round",
         "seconds",
     ]
-    assert rows[0].split() == ["centralised", "0.988", "0.500", "1.000", "1,234,568", "-", "1.3"]
-    assert rows[1].split() == ["basic", "bfl", "0.900", "0.000", "0.250", "0", "2,000,000", "10.0"]
+    assert rows[0].split() == ["centralised", "0.988", "0.750", "0.500", "1.000", "1,234,568", "-", "1.3"]
+    assert rows[1].split() == ["basic", "bfl", "0.900", "-", "0.000", "0.250", "0", "2,000,000", "10.0"]
 
 
 def test_summary_file_is_json_in_the_order_given(tmp_path: Path) -> None:
