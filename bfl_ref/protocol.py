@@ -136,9 +136,8 @@ def play_round(
         for member in acting:
             try:
                 act(member)
-            except (
-                ContractError
-            ) as refusal:  # its own loss: in a federation of processes nobody else would notice
+            except ContractError as refusal:
+                # its own loss: in a federation of processes nobody else would notice
                 refused[member.account.address] = refusal
         advance(round_, members)
 
