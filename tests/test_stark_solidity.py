@@ -209,7 +209,10 @@ def test_false_statement_is_refused(chains):
 def test_short_noise_is_refused_alike(chains, size):
     header = honest("fibonacci")[:size]
     for data in (bytes(size), header, np.random.default_rng(size).bytes(size)):
-        agree(chains["anvil"], "fibonacci", Attempt("noise", data, case("fibonacci").public.tolist()))
+        assert (
+            agree(chains["anvil"], "fibonacci", Attempt("noise", data, case("fibonacci").public.tolist()))
+            != ACCEPTED
+        )
 
 
 def test_frozen_proof_of_version_1_is_accepted(chains):
