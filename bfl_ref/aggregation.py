@@ -6,7 +6,8 @@ Models and updates travel as safetensors. A digest fixes the numbers (not the fi
 
     digest = keccak-256(tag || salt || weights in canonical order, float32 little-endian)
 
-An update's salt is random, so that equal digests mean a copy; a model's salt is empty, so that its digest can be recomputed.
+An update's salt is random, so that equal digests mean a replay (numbers that are salted anew have another digest);
+a model's salt is empty, so that its digest can be recomputed.
 """
 
 from collections.abc import Mapping, Sequence

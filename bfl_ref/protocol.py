@@ -2,9 +2,10 @@
 
     select -> train -> commit -> draw -> prove -> share -> aggregate -> finalise -> settle
 
-Hospitals put their updates into the store and commit to them on chain; aggregators average what was committed; every
-validator repeats the average before it votes, and two thirds of the votes put the new model in force. No proof, no noise and
-no secret sharing yet: draw, prove, share and settle pass through, and every member can read every update.
+Hospitals commit to their updates on chain, and put them into the store once nobody can commit any more; aggregators average
+what was committed; every validator repeats the average before it votes, and two thirds of the votes put the new model in
+force. No proof, no noise and no secret sharing yet: draw, prove, share and settle pass through, and in the end every member
+can read every update.
 
 A member is an object whose methods answer what a phase asks of it; None is silence. Tests put dishonest members in.
 """
@@ -22,7 +23,7 @@ from .chain.events import UpdateCommitted
 from .chain.records import Content, Phase, Role
 from .data import Silo
 from .learning import TrainConfig, Weights, local_update
-from .store import Store, canonical_json
+from .store import Store, canonical_json, cid_of
 
 Rng = Callable[[int], bytes]
 DURATIONS = (10, 2, 40, 10, 10, 10, 20, 40, 10)  # blocks a phase, Select first: roomy for a dozen members
@@ -72,8 +73,9 @@ class Member:
         assert self.silo is not None
         return local_update(model, self.silo, config, round_id - 1)  # the first round on chain is 1
 
-    def commit(self, round_: Round, update: Weights) -> None:
-        """Phase commit: the salted update into the store; its CID, digest and row count on chain.
+    def commit(self, round_: Round, update: Weights) -> bytes | None:
+        """Phase commit: CID, digest and row count of the salted update on chain. Returns the file itself, which goes into
+        the store only when nobody can commit any more: what cannot be read cannot be copied.
 
         Whoever sees the transaction on its way can be quicker with the same digest, but only once a round: salt anew then.
         """
@@ -83,12 +85,14 @@ class Member:
         origin = Origin(chain_id, rounds.address, round_.round_id, self.account.address, rows)
         for rivals in reversed(range(rounds.round_of(round_.round_id).selected)):
             file, digest = pack_update(update, origin, self.rng(SALT_BYTES))
-            content = Content(round_.store.put(file), digest)
+            content = Content(cid_of(file), digest)
             try:
-                return rounds.commit_update(round_.round_id, content, rows, sender=self.account)
+                rounds.commit_update(round_.round_id, content, rows, sender=self.account)
+                return file
             except ReplayedSubmission:
                 if not rivals:
                     raise
+        return None
 
     def candidate(self, round_: Round) -> Content | None:
         """Phase aggregate: the new model by this aggregator's own computation, put into the store."""
@@ -128,6 +132,7 @@ def play_round(
     """
     parties: dict[str, Member] = {member.account.address: member for member in members}
     refused: dict[str, ContractError] = {}
+    files: list[bytes] = []
     opener = _with_role(system, parties, Role.VALIDATOR)[0].account
     model = load_model(store, system.registry.current().content)
     round_ = Round(system, store, system.rounds.open(task, DURATIONS, sender=opener), model)
@@ -142,8 +147,9 @@ def play_round(
         advance(round_, members)
 
     def commit(member: Member) -> None:
-        if (update := updates[member]) is not None:
-            member.commit(round_, update)
+        update = updates[member]
+        if update is not None and (file := member.commit(round_, update)) is not None:
+            files.append(file)
 
     def submit(member: Member) -> None:
         if (content := member.candidate(round_)) is not None:
@@ -159,6 +165,9 @@ def play_round(
         updates = {member: member.train(model, config, round_.round_id) for member in selected}
         advance(round_, members)
         each(selected, commit)
+    if not round_.over:
+        for file in files:
+            store.put(file)
     for _ in (Phase.DRAW, Phase.PROVE, Phase.SHARE):
         if not round_.over:
             advance(round_, members)

@@ -10,9 +10,10 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
+from eth_account.signers.local import LocalAccount
 
 from bfl_ref import data
-from bfl_ref.aggregation import Origin, load_model, model_content, pack_update
+from bfl_ref.aggregation import load_model, model_content
 from bfl_ref.cast import STAKE, assemble
 from bfl_ref.chain.contracts import Deployment, System
 from bfl_ref.chain.errors import (
@@ -29,7 +30,7 @@ from bfl_ref.chain.records import AbortReason, Content, Phase, Role
 from bfl_ref.history import HistoryMismatch, replay
 from bfl_ref.learning import TrainConfig, Weights, average, federated, initial_weights, local_update
 from bfl_ref.protocol import DURATIONS, Member, Outcome, Round, advance, play_round, put_model, put_task
-from bfl_ref.store import FolderStore, unpack
+from bfl_ref.store import FolderStore, MissingObject, unpack
 
 FULL = os.environ.get("BFL_FULL") == "1"
 CONFIG = TrainConfig(model="logistic", rounds=2, local_epochs=1)
@@ -187,43 +188,54 @@ def expected_model(stage: Stage, hospitals: list[Member]) -> Content:
     return model_content(average(updates, [len(m.silo.y_train) for m in hospitals if m.silo]), round_id)
 
 
-@dataclass(frozen=True, eq=False)
-class Rival(Silent):
-    """Commits another's update before it, from what the store shows: file, salt and digest."""
-
-    def overtake(self, system: System, file: bytes, cid: str) -> None:
-        arrays, header = unpack(file)
-        weights = {name: torch.from_numpy(array) for name, array in arrays.items()}
-        _, digest = pack_update(weights, Origin(0, "", 0, "", 0), bytes.fromhex(header["salt"]))
-        rounds = system.rounds
-        rounds.commit_update(
-            rounds.current_round(), Content(cid, digest), header["rows"], sender=self.account
-        )
-
-
-class LeakyStore(FolderStore):
-    """Shows a file to the rivals before its owner's transaction is mined; each of them can commit once."""
-
-    def __init__(self, folder: Path, system: System, rivals: list[Rival]) -> None:
-        super().__init__(folder)
-        self.system, self.rivals = system, rivals
-
-    def put(self, data: bytes) -> str:
-        cid = super().put(data)
-        if self.rivals and unpack(data)[1]["kind"] == "update":
-            self.rivals.pop().overtake(self.system, data, cid)
-        return cid
-
-
-def test_round_hospital_overtaken_by_a_copier_salts_anew_and_takes_part(stage: Stage) -> None:
+def test_round_hospital_overtaken_by_a_copier_salts_anew_and_takes_part(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rival sees a transaction before it is mined and commits the same digest first; it cannot read the file."""
     hospitals = [m for m in stage.members if m.silo]
-    rival = cast_as(Rival, hospitals[3])
-    leaky = LeakyStore(stage.store.folder, stage.system, [rival])
-    outcome = stage._replace(store=leaky).play(rival)
-    assert leaky.rivals == [] and outcome.phase is Phase.FINALISED and outcome.refused == {}
+    rival = cast_as(Silent, hospitals[3])
+    honest, overtaken = stage.system.rounds.commit_update, []
+
+    def overtake(round_id: int, content: Content, rows: int, *, sender: LocalAccount) -> None:
+        if not overtaken:
+            overtaken.append(content)
+            honest(round_id, content, rows, sender=rival.account)
+        honest(round_id, content, rows, sender=sender)
+
+    monkeypatch.setattr(stage.system.rounds, "commit_update", overtake)
+    outcome = stage.play(rival)
+    assert overtaken and outcome.phase is Phase.FINALISED and outcome.refused == {}
     assert outcome.rejected.keys() == {rival.account.address}
-    assert "another place" in outcome.rejected[rival.account.address]
+    assert f"{overtaken[0].cid} is not in" in outcome.rejected[rival.account.address]
     assert outcome.model == expected_model(stage, hospitals[:3])
+
+
+@dataclass(frozen=True, eq=False)
+class Reader(Member):
+    """Would copy the first commitment's numbers, if it could read them before its own chance to commit is over."""
+
+    def commit(self, round_: Round, update: Weights) -> bytes | None:
+        for said in round_.commitments():
+            with pytest.raises(MissingObject):
+                round_.store.get(said.content.cid)
+        assert len(round_.commitments()) == 3
+        return super().commit(round_, update)
+
+
+def test_round_updates_cannot_be_read_before_nobody_can_commit_any_more(stage: Stage) -> None:
+    hospitals = [m for m in stage.members if m.silo]
+    outcome = stage.play(cast_as(Reader, hospitals[3]))
+    assert outcome.phase is Phase.FINALISED and outcome.rejected == outcome.refused == {}
+
+
+def test_round_aborted_for_want_of_commitments_shows_no_update(stage: Stage) -> None:
+    hospitals = [m for m in stage.members if m.silo]
+    outcome = stage.play(*(cast_as(Silent, hospital) for hospital in hospitals[:2]))
+    said = [
+        e for e in stage.system.events() if isinstance(e, UpdateCommitted) and e.round_id == outcome.round_id
+    ]
+    assert outcome.phase is Phase.ABORTED and len(said) == 2
+    assert not any(stage.store.has(e.content.cid) for e in said)
 
 
 def test_round_too_few_commitments_aborts_and_the_next_one_finishes(stage: Stage) -> None:
@@ -297,24 +309,27 @@ def test_round_member_removed_by_vote_in_its_middle_goes_on_without_it(stage: St
     assert stage.stakes() == [STAKE] * 4 and stage.all_released()
 
 
-class Damager(Member):
-    """Damages its update in the store once the chain has it."""
+class DamagingStore(FolderStore):
+    """Damages what one hospital puts."""
 
-    def commit(self, round_: Round, update: Weights) -> None:
-        super().commit(round_, update)
-        assert isinstance(round_.store, FolderStore)
-        said = next(e for e in round_.commitments() if e.hospital == self.account.address)
-        path = round_.store.folder / "blocks" / said.content.cid
-        path.write_bytes(path.read_bytes() + b" ")
+    hospital = ""
+
+    def put(self, data: bytes) -> str:
+        cid = super().put(data)
+        if unpack(data)[1].get("hospital") == self.hospital:
+            path = self.folder / "blocks" / cid
+            path.write_bytes(path.read_bytes() + b" ")
+        return cid
 
 
 class Stranger(Member):
     """Commits twice, votes out of turn, then for a model that nobody submitted."""
 
-    def commit(self, round_: Round, update: Weights) -> None:
-        super().commit(round_, update)
+    def commit(self, round_: Round, update: Weights) -> bytes | None:
+        file = super().commit(round_, update)
         with pytest.raises(AlreadyCommitted):
             super().commit(round_, update)
+        return file
 
     def candidate(self, round_: Round) -> Content | None:
         content = round_.commitments()[0].content
@@ -328,7 +343,9 @@ class Stranger(Member):
 
 def test_round_damaged_update_is_left_out_by_every_honest_member(stage: Stage) -> None:
     stranger, *honest, damager = [m for m in stage.members if m.silo]
-    outcome = stage.play(cast_as(Stranger, stranger), cast_as(Damager, damager))
+    store = DamagingStore(stage.store.folder)
+    store.hospital = damager.account.address
+    outcome = stage._replace(store=store).play(cast_as(Stranger, stranger))
     assert outcome.phase is Phase.FINALISED
     assert outcome.rejected.keys() == {damager.account.address}
     assert "block changed: expected baf" in outcome.rejected[damager.account.address]
