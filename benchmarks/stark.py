@@ -29,7 +29,7 @@ from bfl_ref.stark.field import F, base
 from bfl_ref.stark.params import StarkParams
 from bfl_ref.stark.prover import prove
 from bfl_ref.stark.setup import Domain, Setup, params_for, setup
-from bfl_ref.stark.solidity.evaluator import evaluator
+from bfl_ref.stark.solidity.evaluator import evaluators
 from bfl_ref.stark.verifier import verify
 from bfl_ref.statements.fibonacci import Fibonacci
 from bfl_ref.statements.membership import Membership
@@ -99,12 +99,14 @@ def measure(
 def on_chain(made: Setup, proof: bytes, public: F) -> dict[str, int]:
     """One verification as a transaction on the embedded chain, by an evaluator generated for just this set-up."""
     with tempfile.TemporaryDirectory() as folder, open_chain() as node:
-        source = Path(folder) / "Evaluator.sol"
-        source.write_text(evaluator("Evaluator", made))
-        artifact = compile_contracts([str(source)], EVALUATOR_SETTINGS, cache=Path(folder))["Evaluator"]
-        sender = node.accounts[0]
-        cost = deploy_verifier(node, made, artifact, sender).cost(proof, DOMAIN, public.tolist(), sender)
-    largest = max(artifact.runtime_bytes, verifier_artifact().runtime_bytes)
+        parts = evaluators("Evaluator", made)
+        paths = [Path(folder) / f"{name}.sol" for name in parts]
+        for path, source in zip(paths, parts.values(), strict=True):
+            path.write_text(source)
+        compiled = compile_contracts([str(path) for path in paths], EVALUATOR_SETTINGS, cache=Path(folder))
+        artifacts, sender = [compiled[name] for name in parts], node.accounts[0]
+        cost = deploy_verifier(node, made, artifacts, sender).cost(proof, DOMAIN, public.tolist(), sender)
+    largest = max(artifact.runtime_bytes for artifact in [*artifacts, verifier_artifact()])
     return dict(zip(COST, (cost.gas, cost.calldata_bytes, largest), strict=True))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import cache
+from itertools import chain as flatten
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from bfl_ref.chain.stark import (
     StarkVerifier,
     deploy_verifier,
     generated_evaluators,
+    split_artifact,
     verifier_artifact,
 )
 from bfl_ref.stark.field import Ext, F, base
@@ -28,7 +30,7 @@ from bfl_ref.stark.kernels import FAST
 from bfl_ref.stark.prover import prove
 from bfl_ref.stark.rejections import RejectedProof
 from bfl_ref.stark.setup import Domain
-from bfl_ref.stark.solidity import evaluator, on_chain
+from bfl_ref.stark.solidity import evaluators, on_chain
 from bfl_ref.stark.verifier import composition_at
 
 HONEST = 100 if FULL else 8  # proofs in all, over the four statements
@@ -39,14 +41,14 @@ FROZEN = Path(__file__).parent / "fixtures" / "fibonacci_v1.json"
 class Chain:
     """Verifiers of the small statements on one node, deployed when first asked for."""
 
-    def __init__(self, node: Node, evaluators: dict[str, Artifact]):
+    def __init__(self, node: Node, evaluators: dict[str, tuple[Artifact, ...]]):
         self.node, self.evaluators = node, evaluators
         self.verifiers: dict[str, StarkVerifier] = {}
 
     def verifier(self, name: str) -> StarkVerifier:
         if name not in self.verifiers:
-            made, artifact = case(name).setup, self.evaluators[contract_of(name)]
-            self.verifiers[name] = deploy_verifier(self.node, made, artifact, self.node.accounts[0])
+            made, parts = case(name).setup, self.evaluators[name]
+            self.verifiers[name] = deploy_verifier(self.node, made, parts, self.node.accounts[0])
         return self.verifiers[name]
 
 
@@ -57,13 +59,14 @@ def contract_of(name: str) -> str:
 @pytest.fixture(scope="module")
 def chains(tmp_path_factory) -> Iterator[dict[str, Chain]]:
     folder = tmp_path_factory.mktemp("evaluators")
-    for name in NAMES:
-        source = evaluator(contract_of(name), case(name).setup)
-        (folder / f"{contract_of(name)}.sol").write_text(source)
-    evaluators = compile_contracts([str(path) for path in folder.iterdir()], EVALUATOR_SETTINGS)
+    sources = {name: evaluators(contract_of(name), case(name).setup) for name in NAMES}
+    for part, source in flatten.from_iterable(parts.items() for parts in sources.values()):
+        (folder / f"{part}.sol").write_text(source)
+    compiled = compile_contracts([str(path) for path in folder.iterdir()], EVALUATOR_SETTINGS)
+    artifacts = {name: tuple(compiled[part] for part in parts) for name, parts in sources.items()}
     with ExitStack() as stack:
         yield {
-            kind: Chain(stack.enter_context(open_chain(kind, accounts=1)), evaluators)
+            kind: Chain(stack.enter_context(open_chain(kind, accounts=1)), artifacts)
             for kind in ("anvil", "embedded")
         }
 
@@ -104,7 +107,7 @@ def test_evaluator_equals_the_airs_own_python_on_any_openings(chains, name, seed
     (beta, lam, alpha, z), opened = [Ext(drawn[:, i]) for i in range(4)], Ext(drawn[:, 4:])
     if not k_aux:
         beta = lam = Ext.from_ints(0)
-    artifact = chain.evaluators[contract_of(name)]
+    artifact = chain.evaluators[name][0]
     address = (
         chain.verifier(name).contract.functions.EVALUATOR().call({"from": chain.node.accounts[0].address})
     )
@@ -226,9 +229,14 @@ def test_frozen_proof_of_version_1_is_accepted(chains):
 
 def test_contracts_stay_below_the_code_limit(chains):
     """The wide Poseidon2 AIR too, whose constraints are the longest here."""
-    made = [*generated_evaluators().values(), *chains["anvil"].evaluators.values(), verifier_artifact()]
+    made = [
+        *flatten.from_iterable(generated_evaluators().values()),
+        split_artifact(),
+        *flatten.from_iterable(chains["anvil"].evaluators.values()),
+        verifier_artifact(),
+    ]
     assert max(artifact.runtime_bytes for artifact in made) < MAX_CODE_BYTES
-    assert {f"{name}Toy" for name in ("Poseidon2", "Membership")} <= {artifact.name for artifact in made}
+    assert {"Poseidon2Toy0", "MembershipToy", "TrainingEvaluator2"} <= {artifact.name for artifact in made}
 
 
 def test_membership_at_100_proven_bits_costs_less_than_its_budget(chains):
@@ -248,4 +256,5 @@ def test_membership_at_100_proven_bits_costs_less_than_its_budget(chains):
 
 def test_generated_evaluators_are_current():
     for name, made in on_chain().items():
-        assert (CONTRACTS / "src/stark/generated" / f"{name}.sol").read_text() == evaluator(name, made)
+        for part, source in evaluators(name, made).items():
+            assert (CONTRACTS / "src/stark/generated" / f"{part}.sol").read_text() == source

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
 
 from eth_account.signers.local import LocalAccount
 from eth_utils import to_checksum_address
@@ -62,21 +64,33 @@ def verifier_artifact() -> Artifact:
     return compile_contracts(["src/stark/StarkVerifier.sol"], VERIFIER_SETTINGS)["StarkVerifier"]
 
 
-def generated_evaluators() -> dict[str, Artifact]:
-    """Evaluator name -> artifact, of every statement that contracts verify."""
+def split_artifact() -> Artifact:
+    return compile_contracts(["src/stark/SplitEvaluator.sol"], EVALUATOR_SETTINGS)["SplitEvaluator"]
+
+
+def generated_evaluators() -> dict[str, tuple[Artifact, ...]]:
+    """Evaluator name -> its contract or its parts in order, of every statement that contracts verify."""
     sources = sorted((CONTRACTS / GENERATED).glob("*.sol"))
     artifacts = compile_contracts([f"{GENERATED}/{path.name}" for path in sources], EVALUATOR_SETTINGS)
-    return {path.stem: artifacts[path.stem] for path in sources}
+    return {
+        name: tuple(artifacts[path.stem] for path in parts)
+        for name, parts in groupby(sources, key=lambda path: path.stem.rstrip("0123456789"))
+    }
 
 
-def deploy_verifier(node: Node, made: Setup, evaluator: Artifact, deployer: LocalAccount) -> StarkVerifier:
-    """The verifier of `made`'s statement and parameters; `evaluator` is the one generated from it."""
-    web3, verifier = node.web3, verifier_artifact()
-    factory = web3.eth.contract(abi=evaluator.abi, bytecode=evaluator.bytecode)
-    at = transact(node, factory.constructor(), deployer)["contractAddress"]
-    factory = web3.eth.contract(abi=verifier.abi, bytecode=verifier.bytecode)
-    receipt = transact(node, factory.constructor(at, parameter_word(made)), deployer)
-    contract = web3.eth.contract(abi=verifier.abi)(receipt["contractAddress"])
+def deploy_verifier(
+    node: Node, made: Setup, evaluator: Sequence[Artifact], deployer: LocalAccount
+) -> StarkVerifier:
+    """The verifier of `made`'s statement and parameters; `evaluator`: what is generated from it, whole or in parts."""
+
+    def create(artifact: Artifact, *arguments: Any) -> str:
+        factory = node.web3.eth.contract(abi=artifact.abi, bytecode=artifact.bytecode)
+        return str(transact(node, factory.constructor(*arguments), deployer)["contractAddress"])
+
+    verifier = verifier_artifact()
+    parts = [create(part) for part in evaluator]
+    whole = parts[0] if len(parts) == 1 else create(split_artifact(), parts)
+    contract = node.web3.eth.contract(abi=verifier.abi)(create(verifier, whole, parameter_word(made)))  # type: ignore[arg-type]
     return StarkVerifier(node, contract, [verifier.abi], {})
 
 

@@ -3,9 +3,11 @@
     sum over rows and fractions of  numerator / (beta + values[0] + lam values[1] + lam^2 values[2] + ...)  =  0
 
 A column that looks a value up contributes numerator 1, the table minus its multiplicity: for random beta and
-lam the sum is zero only if every looked-up tuple is in the table. Fractions are batched into as few extension
-columns a_i as the degree allows; the last batch goes into the running sum S itself, whose value after the
-last row is that of the first:
+lam the sum is zero only if every looked-up tuple is in the table. A numerator may be a list, sum_j lam^j m_j:
+then the sum over all rows vanishes for each m_j, at every tuple. So a weight that is looked up also collects
+the gradient: numerators (1, c v) on the rows, (-count, -G) in the table say that G is the sum of all c v.
+Fractions are batched into as few extension columns a_i as the degree allows; the last batch goes into the
+running sum S itself, whose value after the last row is that of the first:
 
     a_i prod d = sum num prod(other d)          (S' - S - sum a_i) prod d = sum num prod(other d)
 
@@ -25,11 +27,23 @@ from .field import Ext, F
 
 @dataclass(frozen=True)
 class Fraction:
-    """numerator / (beta + sum_j lam^j values[j]), of the base-field cells of one row."""
+    """numerator / (beta + sum_j lam^j values[j]), of the base-field cells of one row.
+
+    numerator: one value, or a list of them that stands for sum_j lam^j numerator[j].
+    """
 
     name: str
     numerator: Any
     values: Sequence[Any]
+
+    @property
+    def numerators(self) -> Sequence[Any]:
+        return self.numerator if isinstance(self.numerator, list) else [self.numerator]
+
+    @property
+    def width(self) -> int:
+        """Coefficients in lam of the fraction's two sides together: what the soundness counts."""
+        return len(self.values) + len(self.numerators) - 1
 
 
 def batches(degrees: Sequence[Fraction], budget: int) -> list[list[int]]:
@@ -52,7 +66,8 @@ def batches(degrees: Sequence[Fraction], budget: int) -> list[list[int]]:
 
 def _batch_degree(fractions: Sequence[Fraction]) -> int:
     below = [max(v.d for v in f.values) for f in fractions]
-    above = [f.numerator.d + sum(below) - b for f, b in zip(fractions, below, strict=True)]
+    own = [max(v.d for v in f.numerators) for f in fractions]
+    above = [a + sum(below) - b for a, b in zip(own, below, strict=True)]
     return max(1 + sum(below), *above)
 
 
@@ -70,7 +85,7 @@ def lookup_constraints(
     for i, group in enumerate(groups):
         below = [denominator(fractions[j], beta, lam) for j in group]
         parts = [
-            _product([d for k, d in enumerate(below) if k != j], fractions[g].numerator)
+            _product([d for k, d in enumerate(below) if k != j], horner(fractions[g].numerators, lam))
             for j, g in enumerate(group)
         ]
         above = parts[0]
@@ -94,8 +109,8 @@ def auxiliary_trace(
     sums = []
     for group in groups:
         parts = [
-            _column(denominator(fractions[j], beta, lam).inverse() * fractions[j].numerator, length)
-            for j in group
+            _column(denominator(f, beta, lam).inverse() * horner(f.numerators, lam), length)
+            for f in (fractions[j] for j in group)
         ]
         sums.append(sum(parts[1:], start=parts[0]))
     total = sum(sums[1:], start=sums[0])
@@ -109,11 +124,16 @@ def _column(value: Ext, length: int) -> Ext:
 
 
 def denominator(fraction: Fraction, beta: Any, lam: Any) -> Any:
-    """beta + values[0] + lam values[1] + ... by Horner's rule."""
-    total = fraction.values[-1]
-    for value in reversed(fraction.values[:-1]):
+    """beta + values[0] + lam values[1] + ..."""
+    return beta + horner(fraction.values, lam)
+
+
+def horner(values: Sequence[Any], lam: Any) -> Any:
+    """values[0] + lam values[1] + lam^2 values[2] + ..."""
+    total = values[-1]
+    for value in reversed(values[:-1]):
         total = lam * total + value
-    return beta + total
+    return total
 
 
 def _product(factors: Sequence[Any], start: Any) -> Any:

@@ -43,6 +43,10 @@ class Program:
         outputs = [(o.kind, o.row, o.name, o.node) for o in self.outputs]
         return json.dumps([self.ops, outputs], separators=(",", ":")).encode()
 
+    def part(self, start: int, stop: int) -> "Program":
+        """The program of the constraints start .. stop - 1 alone."""
+        return _prune(list(self.ops), list(self.outputs[start:stop]))
+
     def extension_nodes(self, first_aux: int) -> list[bool]:
         """Per node, whether its value lies in E when base columns hold base elements; aux columns start at
         `first_aux`.

@@ -158,7 +158,7 @@ def _columns(air: Air) -> int:
 
 def _sizes(air: Air) -> dict[str, Any]:
     frame = degree_frame(air, 1, [1] * len(air.short_values(F.Zeros(air.public_inputs))))
-    fractions = [len(f.values) for f in air.fractions(frame)]
+    fractions = [f.width for f in air.fractions(frame)]
     count = len(constraints(air, frame))
     sizes = {"constraints": count}
     return sizes | ({"lookup_fractions": len(fractions), "lookup_width": max(fractions)} if fractions else {})

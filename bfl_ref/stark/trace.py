@@ -52,11 +52,11 @@ def check_trace(air: Air, trace: F, public: F) -> None:
             broken.append(f"boundary {name} on row {row}")
     balance: dict[tuple[int, ...], int] = {}
     for fraction in air.fractions(frame):
-        cells = [np.broadcast_to(v, air.length).tolist() for v in (fraction.numerator, *fraction.values)]
-        for numerator, *values in zip(*cells, strict=True):
-            key = tuple(values)
-            balance[key] = (balance.get(key, 0) + numerator) % F.order
-    unpaid = [key for key, total in balance.items() if total]
+        values = [np.broadcast_to(v, air.length).tolist() for v in fraction.values]
+        for j, numerator in enumerate(fraction.numerators):
+            for amount, *key in zip(np.broadcast_to(numerator, air.length).tolist(), *values, strict=True):
+                balance[j, *key] = (balance.get((j, *key), 0) + amount) % F.order
+    unpaid = [tuple(key[1:]) for key, total in balance.items() if total]
     broken += [f"lookup: {len(unpaid)} unbalanced, e.g. {unpaid[:5]}"] if unpaid else []
     if broken:
         raise ValueError(f"trace breaks {air.name}: " + "; ".join(broken))

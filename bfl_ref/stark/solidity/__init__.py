@@ -4,7 +4,7 @@ python -m bfl_ref.stark.solidity --write     regenerate contracts/src/stark/gene
 python -m bfl_ref.stark.solidity --check     fail if a file there is not what its AIR gives
 """
 
-from .evaluator import evaluator, parameter_word
+from .evaluator import evaluators, parameter_word
 from .statements import on_chain
 
-__all__ = ["evaluator", "on_chain", "parameter_word"]
+__all__ = ["evaluators", "on_chain", "parameter_word"]

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from .evaluator import evaluator
+from .evaluator import evaluators
 from .statements import on_chain
 
 GENERATED = Path(__file__).parents[3] / "contracts" / "src" / "stark" / "generated"
@@ -17,8 +17,9 @@ def main() -> int:
     choice.add_argument("--check", action="store_true", help="fail if one is not current")
     write = parser.parse_args().write
     stale = []
-    for name, made in on_chain().items():
-        path, text = GENERATED / f"{name}.sol", evaluator(name, made)
+    sources = {n: text for name, made in on_chain().items() for n, text in evaluators(name, made).items()}
+    for name, text in sources.items():
+        path = GENERATED / f"{name}.sol"
         if write:
             path.parent.mkdir(exist_ok=True)
             path.write_text(text)

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..air import Air
 from ..field import EXTENSION_DEGREE, P
-from ..setup import Setup
+from ..program import Program
 
 ONES = sum(1 << 51 * k for k in range(5))  # one in every slot
 SLOT_LIMIT = 2**51  # no slot may reach it
@@ -24,21 +25,21 @@ MEMORY = 0x3000  # the straight-line code keeps its words from here on; Solidity
 
 @dataclass(frozen=True)
 class Value:
-    """A Yul expression for an element of E, each slot below `bound`. last: memory words that nothing reads after it."""
+    """A Yul expression for an element of E, each slot below `bound`. reads: memory words of stored values that it reads."""
 
     text: str
     bound: int
-    last: tuple[int, ...] = ()
+    reads: tuple[int, ...] = ()
 
 
 def reduced(x: Value) -> Value:
-    return x if x.bound <= REDUCED else Value(f"reduce({x.text})", REDUCED, x.last)
+    return x if x.bound <= REDUCED else Value(f"reduce({x.text})", REDUCED, x.reads)
 
 
 def added(x: Value, y: Value) -> Value:
     if x.bound + y.bound >= SUM_LIMIT:
         x, y = reduced(x), reduced(y)
-    return Value(f"add({x.text}, {y.text})", x.bound + y.bound, x.last + y.last)
+    return Value(f"add({x.text}, {y.text})", x.bound + y.bound, x.reads + y.reads)
 
 
 def subtracted(x: Value, y: Value) -> Value:
@@ -48,7 +49,7 @@ def subtracted(x: Value, y: Value) -> Value:
         return subtracted(reduced(x), reduced(y))
     offset = "mload(0)" if times == 1 else f"mul({times}, mload(0))"
     total = offset if x.text == "0" else f"add({x.text}, {offset})"
-    return Value(f"sub({total}, {y.text})", x.bound + times * P, x.last + y.last)
+    return Value(f"sub({total}, {y.text})", x.bound + times * P, x.reads + y.reads)
 
 
 def multiplied(x: Value, y: Value) -> Value:
@@ -58,24 +59,24 @@ def multiplied(x: Value, y: Value) -> Value:
         x = reduced(x)
     if y.bound > OTHER_LIMIT:
         y = reduced(y)
-    return Value(f"product({x.text}, {y.text})", REDUCED, x.last + y.last)
+    return Value(f"product({x.text}, {y.text})", REDUCED, x.reads + y.reads)
 
 
 def scaled(x: Value, c: int) -> Value:
     """c x for a base element c: one machine product while the slots last."""
     if c * x.bound < SUM_LIMIT:
-        return Value(f"mul({x.text}, {c})", c * x.bound, x.last)
+        return Value(f"mul({x.text}, {c})", c * x.bound, x.reads)
     if (P - c) * (x.bound + P) < SUM_LIMIT:
         return scaled(subtracted(Value("0", 0), x), P - c)
     if x.bound > SCALE_LIMIT:
         x = reduced(x)
-    return Value(f"scale({x.text}, {c})", REDUCED, x.last)
+    return Value(f"scale({x.text}, {c})", REDUCED, x.reads)
 
 
 def seventh(x: Value) -> Value:
     if x.bound > FACTOR_LIMIT:
         x = reduced(x)
-    return Value(f"seventh({x.text})", REDUCED, x.last)
+    return Value(f"seventh({x.text})", REDUCED, x.reads)
 
 
 class Emitter:
@@ -86,9 +87,8 @@ class Emitter:
     at g z).
     """
 
-    def __init__(self, made: Setup):
-        air = made.air
-        self.air, self.ops, self.outputs = air, made.program.ops, made.program.outputs
+    def __init__(self, air: Air, program: Program):
+        self.air, self.ops, self.outputs = air, program.ops, program.outputs
         self.base_columns = air.widths[0] + air.widths[1]
         self.columns = self.base_columns + EXTENSION_DEGREE * air.widths[2]
         self.rows = sorted({o.row for o in self.outputs if o.kind == "boundary"} | {air.length - 1})
@@ -100,6 +100,9 @@ class Emitter:
         self.aux = self.short + self.short_count
         self.words = self.aux + 2 * air.widths[2]
         self.free: list[int] = []
+        self.unread: dict[
+            int, int
+        ] = {}  # memory word -> how many expressions are still to be written that read it
         self.lines: list[str] = []
         self.uses = self._count_uses()
         self.sevenths = self._find_sevenths()
@@ -126,14 +129,21 @@ class Emitter:
                 self._compute(output.node)
                 if total.text != "0":
                     total = multiplied(total, word(self.alpha, P - 1))
-                total = self._assign(added(total, self._take(output.node)))
+                total = self._assign(added(total, self.values[output.node]))
             for factor in under:
                 total = self._assign(multiplied(total, factor))
 
     def _assign(self, value: Value) -> Value:
         self.lines.append(f"result := {value.text}")
-        self.free += value.last
+        self._release(value)
         return Value("result", value.bound)
+
+    def _release(self, value: Value) -> None:
+        """The expression has been written. A word serves again once everything that reads it has been."""
+        for at in value.reads:
+            self.unread[at] -= 1
+            if not self.unread[at]:
+                self.free.append(at)
 
     def _vanishing(self, kind: str, row: int) -> tuple[list[Value], list[Value]]:
         """Factors of Z, and factors of 1/Z."""
@@ -190,14 +200,16 @@ class Emitter:
             if number not in self.values:
                 is_input = not self._operands(number)
                 value = self._leaf(*self.ops[number][:2]) if is_input else self._combine(number)
-                self.values[number] = value if is_input or self.uses[number] == 1 else self._store(value)
+                self.values[number] = (
+                    value if is_input or self.uses[number] == 1 else self._store(value, number)
+                )
             stack.pop()
 
     def _combine(self, number: int) -> Value:
         code, a, b = self.ops[number]
         if number in self.sevenths:
-            return seventh(self._take(self.sevenths[number]))
-        x, y = self._take(a), self._take(b)
+            return seventh(self.values[self.sevenths[number]])
+        x, y = self.values[a], self.values[b]
         if code == "sub" and self.ops[b][0] == "const":
             return added(x, Value(str(P - self.ops[b][1]), P))
         if code == "mul" and self.ops[a][0] == "const":
@@ -218,22 +230,14 @@ class Emitter:
             first[code] + a if code in first else challenges[code], REDUCED if code == "short" else P - 1
         )
 
-    def _store(self, value: Value) -> Value:
-        """Keep a value in a word of its own. Words that it was the last to read serve again only after this line."""
+    def _store(self, value: Value, number: int) -> Value:
+        """Keep a node's value in a word of its own. Words that are free with this line serve again only after it."""
         at = self.free.pop() if self.free else self.words
         self.words = max(self.words, at + 1)
         self.lines.append(f"mstore({address(at)}, {value.text})")
-        self.free += value.last
-        return word(at, value.bound)
-
-    def _take(self, number: int) -> Value:
-        """A node's value for one of its uses; the last use of a stored one frees its word."""
-        value = self.values[number]
-        self.uses[number] -= 1
-        is_stored = self.ops[number][0] in ("add", "sub", "mul") and value.text.startswith("mload(")
-        if is_stored and not self.uses[number]:
-            return Value(value.text, value.bound, ((int(value.text[6:-1], 16) - MEMORY) // 32,))
-        return value
+        self._release(value)
+        self.unread[at] = self.uses[number]
+        return Value(word(at, value.bound).text, value.bound, (at,))
 
 
 def address(at: int) -> str:

@@ -1,13 +1,15 @@
-"""An AIR -> the source of its Solidity evaluator."""
+"""An AIR -> the source of its Solidity evaluator, or of several that SplitEvaluator adds up (EIP-170 limits a contract)."""
 
-from itertools import groupby
+from bisect import bisect_right
+from itertools import groupby, pairwise
 
 import numpy as np
 
 from ..field import EXTENSION_DEGREE, F, P, to_bytes
 from ..poly import intt, log2
+from ..program import Program
 from ..setup import Setup
-from .emitter import MEMORY, ONES, Emitter, address
+from .emitter import MEMORY, ONES, Emitter, address, word
 
 
 def parameter_word(made: Setup) -> bytes:
@@ -15,11 +17,36 @@ def parameter_word(made: Setup) -> bytes:
     return made.params.to_bytes().ljust(32, b"\0")
 
 
-def evaluator(name: str, made: Setup) -> str:
-    """Source of the evaluator contract `name`."""
-    code = Emitter(made)
-    code.run()
+MAX_OPERATIONS = 1_500  # of a part: some 13 bytes of code each, of 24,576
+
+
+def evaluators(name: str, made: Setup) -> dict[str, str]:
+    """Contract name -> source: `name` alone, or name0, name1, ... where one contract would be too large.
+
+    The sum of the parts' compositions is the AIR's: part i begins with a power alpha^(its first constraint).
+    """
+    program, ends = made.program, [0]
+    while ends[-1] < len(
+        program.outputs
+    ):  # as many constraints as fit, each part sharing operations within itself
+        rest = range(ends[-1] + 1, len(program.outputs) + 1)
+        fits = bisect_right(rest, MAX_OPERATIONS, key=lambda stop: len(program.part(ends[-1], stop).ops))
+        ends.append(rest[max(fits - 1, 0)])
+    if len(ends) == 2:
+        return {name: _source(name, made, program, 0)}
+    return {
+        f"{name}{i}": _source(f"{name}{i}", made, program.part(start, stop), start)
+        for i, (start, stop) in enumerate(pairwise(ends))
+    }
+
+
+def _source(name: str, made: Setup, program: Program, first: int) -> str:
+    """first: number of the program's first constraint among the AIR's."""
     air = made.air
+    code = Emitter(air, program)
+    code.run()
+    if first:
+        code.lines += _times_power(word(code.alpha, P).text, first)
     k_pre, k_main, k_aux = air.widths
     prelude, periodic = _prelude(made, code)
     root = made.preprocessed.tree.root if made.preprocessed else b""
@@ -82,7 +109,8 @@ def _prelude(made: Setup, code: Emitter) -> tuple[list[str], list[tuple[str, byt
     for span in air.public.values():
         power = f"_squared(z, {log2(air.length // len(span))})"
         inputs = f"publicInputs[{span.start}:{span.stop}]"
-        lines.append(f"prelude[{at}] = _publicColumn({inputs}, {log2(len(span))}, {power});")
+        column = f"_publicColumn({inputs}, {log2(len(span))}, {power})"
+        lines.append(f"prelude[{at}] = {column if len(span) > 1 else f'publicInputs[{span.start}]'};")
         at += 1
     k_aux = air.widths[2]
     for i in range(k_aux):
@@ -90,6 +118,15 @@ def _prelude(made: Setup, code: Emitter) -> tuple[list[str], list[tuple[str, byt
         lines.append(f"prelude[{at + i}] = _recombined(opened, {first});")
         lines.append(f"prelude[{at + k_aux + i}] = _recombined(opened, {code.columns + first});")
     return lines, constants
+
+
+def _times_power(alpha: str, exponent: int) -> list[str]:
+    """result := result alpha^exponent, by squaring."""
+    lines = [f"// alpha^{exponent}: the first constraint of this part", f"let power := {alpha}"]
+    for bit in bin(exponent)[3:]:
+        lines.append("power := product(power, power)")
+        lines += [f"power := product(power, {alpha})"] * int(bit)
+    return [*lines, "result := product(result, power)"]
 
 
 def _reduction(name: str) -> str:

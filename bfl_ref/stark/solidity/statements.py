@@ -1,8 +1,11 @@
 """Which statements contracts verify, with which parameters."""
 
+from functools import cache
+
 from ...statements.fibonacci import Fibonacci
 from ...statements.membership import Membership
 from ...statements.ranges import Ranges
+from ...statements.training import Training
 from ..setup import Setup, params_for, setup
 
 
@@ -10,11 +13,21 @@ def on_chain() -> dict[str, Setup]:
     """The statements that contracts verify, by evaluator name, at 100 proven bits.
 
     Membership: what costs least gas at under a second of proving. One FRI layer only: 73 final coefficients cost less
-    than opening a second one.
+    than opening a second one. Training: what costs least gas at some two seconds of proving (wide: four).
     """
     membership, fibonacci, ranges = Membership(), Fibonacci(), Ranges(256, 8)
-    return {
+    return training_setups() | {
         "MembershipEvaluator": setup(membership, params_for(membership, log_blowup=7, folds=(8,))),
         "FibonacciEvaluator": setup(fibonacci, params_for(fibonacci, log_blowup=5)),
         "RangesEvaluator": setup(ranges, params_for(ranges, log_blowup=5)),
     }
+
+
+@cache
+def training_setups() -> dict[str, Setup]:
+    """Of rows of up to 35 features, and of up to 64."""
+    found = {}
+    for name, halves, log_blowup in (("TrainingEvaluator", 1, 7), ("WideTrainingEvaluator", 2, 6)):
+        air = Training(halves)
+        found[name] = setup(air, params_for(air, log_blowup=log_blowup, folds=(8, 8)))
+    return found

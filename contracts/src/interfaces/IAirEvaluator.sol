@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 /// @notice An AIR as the verifier needs it: its shape, and its constraints at the out-of-domain point.
-/// @dev Implementations are generated from the Python AIR by bfl_ref/stark/solidity.py. Elements of the quintic extension
+/// @dev Implementations are generated from the Python AIR by bfl_ref/stark/solidity. Elements of the quintic extension
 /// are packed in one word, five slots of 51 bits (contracts/src/stark/Quintic.sol), here always canonical.
 interface IAirEvaluator {
     /// @param airId Keccak of the AIR's canonical description.
@@ -24,7 +24,7 @@ interface IAirEvaluator {
         uint256 publicInputs;
     }
 
-    function shape() external pure returns (Shape memory);
+    function shape() external view returns (Shape memory);
 
     /// @notice sum_j alpha^j c_j(z) / Z_j(z) over the AIR's constraints.
     /// @param challenges beta, lam (zero without lookups), alpha, z.
@@ -32,6 +32,6 @@ interface IAirEvaluator {
     /// @param publicInputs Canonical base-field elements.
     function composition(uint256[4] calldata challenges, uint256[] calldata opened, uint256[] calldata publicInputs)
         external
-        pure
+        view
         returns (uint256);
 }
