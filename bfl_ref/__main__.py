@@ -2,8 +2,9 @@
 
     python -m bfl_ref --dataset thyroid --rounds 5 --chain embedded
 
-Centralised, local-only, FedAvg, and the basic blockchain federation of protocol.py on a real chain. Leaves runs/<time>/ with
-summary.json, figures, report.html, store, deployment and (embedded chain) all blocks; nothing is left if anything fails.
+Centralised, local-only, FedAvg, and a blockchain federation on a real chain: verified (audited proofs of training) or basic.
+Leaves runs/<time>/ with summary.json, figures, report.html, store, deployment and (embedded chain) all blocks; nothing is
+left if anything fails.
 """
 
 import argparse
@@ -11,7 +12,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,20 +22,33 @@ import torch
 from web3.exceptions import Web3Exception
 
 from . import data, figures, report
-from .cast import OPERATORS
+from .cast import OPERATORS, training_parameters
 from .chain.errors import ContractError
 from .chain.node import open_chain
+from .chain.records import TrainingParameters
 from .comparison import OnChain, off_chain, on_chain
+from .fixed_point import settings
 from .history import BLOCKS_FILE, STORE_FOLDER, past_rounds, save_chain
 from .learning import TrainConfig, chosen_config
+from .proving import prove_here, prover_pool
 
 NOTES = (
     "Majority: the accuracy of always naming the commoner class.",
     "Local-only: mean over the hospitals' own models. Bytes a round: centralised counts the pooled table once, spread over "
-    "the rounds; FedAvg the model down and the update up for each hospital; basic BFL everything that passed through the "
+    "the rounds; FedAvg the model down and the update up for each hospital; BFL everything that passed through the "
     "store (every member recomputes the average) and the data of its transactions.",
-    "Basic BFL has no proof of training, no differential privacy and no secret sharing: members see each other's updates.",
 )
+NOTES_OF = {
+    "basic": (
+        "Basic BFL: no proof of training, no differential privacy, no secret sharing; members see each other's updates.",
+    ),
+    "verified": (
+        "Verified BFL trains logistic regression in integers, one full step for each segment of up to 512 rows; the "
+        "baselines above train the same model in floats by mini-batches. A drawn step that its hospital does not prove "
+        "costs the hospital its stake and its place in the round. Nothing here proves that the records are true.",
+        "No secret sharing: members see each other's updates. With --noise 0 there is no differential privacy either.",
+    ),
+}
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -50,7 +64,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     add("--target", default=None, help="csv: name of the column with 0/1 labels")
     add("--silo", default=None, help="csv: name of the column that names the hospital")
     add("--rounds", type=int, default=5, help="federated rounds, 1 to 1000")
-    add("--model", default="mlp", help='"mlp" (64-32) or "logistic"')
+    add("--protocol", default="verified", help='"verified" (proofs of training, audited) or "basic" (none)')
+    add("--audit-rate", type=float, default=0.1, help="verified: share of all training steps audited, 0 to 1")
+    add("--noise", type=int, default=0, help="verified: scale of the proven noise, 0 (none) to 4000")
+    add("--model", default="logistic", help='"logistic" or, in the basic protocol, "mlp" (64-32)')
     add(
         "--chain", default="embedded", help='"embedded", "anvil", or an http(s) URL (keys: variable BFL_KEYS)'
     )
@@ -72,9 +89,9 @@ def main(arguments: list[str] | None = None) -> int:
     torch.set_num_threads(1)  # small models train faster so, and give the same bits on any number of cores
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     try:
-        federation, config = prepare(options)
+        prepared = prepare(options)
         with new_folder(options.out / stamp) as partial:
-            summary = run(options, federation, config, partial)
+            summary = run(options, *prepared, partial)
     except (ValueError, OSError, ModuleNotFoundError, ContractError, Web3Exception) as error:
         print(f"error: {type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
@@ -82,6 +99,8 @@ def main(arguments: list[str] | None = None) -> int:
         print("interrupted: nothing was kept", file=sys.stderr)
         return 130
     print(report.text_table(summary["results"]))
+    if "audits" in summary:
+        print("\n" + report.audits_line(summary["audits"]))
     print(f"\n{options.out / stamp}/report.html has figures and rounds")
     if (options.out / stamp / BLOCKS_FILE).exists():
         print("rebuild the model from blocks and store alone:")
@@ -115,34 +134,57 @@ def new_folder(folder: Path) -> Iterator[Path]:
         raise
 
 
-def prepare(options: argparse.Namespace) -> tuple[data.Federation, TrainConfig]:
+def prepare(
+    options: argparse.Namespace,
+) -> tuple[data.Federation, TrainConfig, TrainingParameters | None]:
     """Everything that can be refused before anything is written."""
     if not 1 <= options.rounds <= 1000:
         raise ValueError(f"--rounds: expected 1 to 1000, got {options.rounds}")
+    if options.protocol not in NOTES_OF:
+        raise ValueError(f"--protocol: expected 'verified' or 'basic', got {options.protocol!r}")
     config = replace(chosen_config(options.dataset, options.model, seed=options.seed), rounds=options.rounds)
+    if options.protocol == "verified" and options.model != "logistic":
+        raise ValueError(f"--model {options.model}: proofs are of logistic regression; add --protocol basic")
     if options.fast:
         config = replace(config, rounds=min(2, options.rounds), local_epochs=1)
     chosen = {"path": options.path, "target": options.target, "silo": options.silo}
     federation = data.load(options.dataset, seed=options.seed, features=options.features, **chosen)
-    return federation, config
+    return federation, config, training_of(options, len(federation.feature_names))
+
+
+def training_of(options: argparse.Namespace, features: int) -> TrainingParameters | None:
+    """What hospitals of a verified federation are to do, from the data set's settings; None in the basic protocol."""
+    if options.protocol == "basic":
+        return None
+    _, hyper = settings.verified(options.dataset, options.features, options.noise)
+    return training_parameters(
+        features, replace(hyper, epochs=1) if options.fast else hyper, options.audit_rate
+    )
 
 
 def run(
-    options: argparse.Namespace, federation: data.Federation, config: TrainConfig, folder: Path
+    options: argparse.Namespace,
+    federation: data.Federation,
+    config: TrainConfig,
+    training: TrainingParameters | None,
+    folder: Path,
 ) -> dict[str, Any]:
     """All four systems; writes the run into `folder` and returns its summary."""
     begin = time.perf_counter()
     rows = sum(len(silo.y_train) for silo in federation.silos)
     print(f"{federation.name}: {rows} training rows in {len(federation.silos)} silos; {config.rounds} rounds")
     keys = len(federation.silos) + OPERATORS
-    with open_chain(options.chain, accounts=keys, seed=options.seed, chain_id=options.chain_id) as node:
+    opened = open_chain(options.chain, accounts=keys, seed=options.seed, chain_id=options.chain_id)
+    with opened as node, prover_pool() if training else nullcontext(prove_here) as prover:
         # the chain first: what is wrong with it shows at once, not after all baselines were trained
-        chain = on_chain(node, folder / STORE_FOLDER, federation, config, options.dataset)
-        results = {**off_chain(federation, config), "basic_bfl": chain.figures()}
+        store = folder / STORE_FOLDER
+        chain = on_chain(node, store, federation, config, options.dataset, training, prover)
+        results = {**off_chain(federation, config), f"{options.protocol}_bfl": chain.figures()}
         summary = {
             "dataset": federation.name,
             "features": options.features,
             "model": config.model,
+            "protocol": options.protocol,
             "rounds": config.rounds,
             "seed": config.seed,
             "chain_kind": node.kind,
@@ -154,6 +196,8 @@ def run(
                 "head": chain.system.head(),
             },
         }
+        if training:
+            summary["audits"] = {"rate": options.audit_rate, **chain.audits()}
         report.write_summary(summary, folder / "summary.json")
         draw(federation, summary, chain, folder)
         save_chain(chain.system, folder)
@@ -173,7 +217,7 @@ def draw(federation: data.Federation, summary: dict[str, Any], chain: OnChain, f
             "The hospitals differ in size and in how many of their patients are positive.",
         ),
         "rounds": (
-            figures.rounds_curve({"basic BFL": [s.f1 for s in chain.curve]}, levels, "F1"),
+            figures.rounds_curve({f"{summary['protocol']} BFL": [s.f1 for s in chain.curve]}, levels, "F1"),
             "F1 of the model in force after each round on the chain.",
         ),
         "systems": (
@@ -189,12 +233,16 @@ def draw(federation: data.Federation, summary: dict[str, Any], chain: OnChain, f
         (figures.save(fig, folder / "figures" / f"{name}.png"), caption)
         for name, (fig, caption) in drawn.items()
     ]
-    table = [["round", "blocks", "updates", "ending", "model in force"]]
+    table = [["round", "blocks", "updates", "excluded", "ending", "model in force"]]
     for past in past_rounds(chain.system):
         blocks = f"{past.phases[0][1]} to {past.phases[-1][1]}"
         cid = past.model.cid if past.model else "unchanged"
-        table.append([str(past.round_id), blocks, str(len(past.updates)), past.ending, cid])
-    report.write_html(summary, [*federation.notes, *NOTES], pictures, table, folder / "report.html")
+        counts = [str(len(past.updates)), str(len(past.excluded))]
+        table.append([str(past.round_id), blocks, *counts, past.ending, cid])
+    notes = [*federation.notes, *NOTES, *NOTES_OF[summary["protocol"]]]
+    if "audits" in summary:
+        notes.append(report.audits_line(summary["audits"]))
+    report.write_html(summary, notes, pictures, table, folder / "report.html")
 
 
 if __name__ == "__main__":

@@ -4,14 +4,25 @@ The default cast of docs/threat-model.md: every member validates; the three oper
 """
 
 from dataclasses import dataclass
+from typing import Any
 
+from eth_account.signers.local import LocalAccount
+
+from .aggregation import FLOATS
+from .beacon import public_key
 from .chain.contracts import Genesis, System, deploy
 from .chain.node import Node
-from .chain.records import Role, RoundParameters
-from .data import Federation
-from .learning import Weights
-from .protocol import Member, Rng, put_model
+from .chain.records import Role, RoundParameters, TrainingParameters
+from .chain.stark import deploy_verifier, generated_evaluators
+from .data import Federation, Silo
+from .fixed_point import Hyper, commit_rows, halves_of
+from .integers import INTEGERS
+from .protocol import Member, Rng
+from .stark.field import random_base
+from .stark.solidity.statements import training_setup
+from .statements.poseidon2 import DIGEST
 from .store import Store
+from .verified import VerifiedMember, encryption_key, register
 
 TOKEN = 10**18  # smallest units in one token
 BALANCE = 1_000 * TOKEN
@@ -34,11 +45,18 @@ class Consortium:
 
 
 def assemble(
-    node: Node, store: Store, federation: Federation, genesis_model: Weights, rng: Rng
+    node: Node,
+    store: Store,
+    federation: Federation,
+    genesis_model: Any,
+    rng: Rng,
+    training: TrainingParameters | None = None,
 ) -> Consortium:
     """Deploy the contracts with every silo and three operators as members; each hospital stakes 100 tokens.
 
     A round needs three of them; the stake that selection asks for is what everybody staked.
+    genesis_model: float weights; with `training`, whose rounds are verified, integers. Then the operators stake too, since a
+    validator answers for its beacon secrets, and every hospital registers its rows.
     Raises ValueError for fewer than three silos, or fewer funded keys than members.
     """
     if len(federation.silos) < MIN_HOSPITALS:
@@ -50,7 +68,7 @@ def assemble(
         raise ValueError(f"{len(names)} members need a key each, the node has {len(node.accounts)}")
     silos = [*federation.silos, *[None] * OPERATORS]
     members = tuple(
-        Member(name, account, silo, rng)
+        _member(name, account, silo, rng, training is not None, node.kind == "embedded")
         for name, account, silo in zip(names, node.accounts, silos, strict=False)
     )
     roles: dict[str, Role] = {}
@@ -61,12 +79,49 @@ def assemble(
     genesis = Genesis(
         members=roles,
         balances=dict.fromkeys(roles, BALANCE),
-        model=put_model(store, genesis_model, round_id=0),
-        parameters=RoundParameters(min_stake=STAKE, min_hospitals=MIN_HOSPITALS),
+        model=(INTEGERS if training else FLOATS).put(store, genesis_model, 0),
+        parameters=RoundParameters(STAKE, MIN_HOSPITALS, verified=training is not None),
+        training=training,
     )
-    system = deploy(node, genesis, members[0].account)
+    verifiers: list[str | None] = [None, None]
+    if training:
+        name = {1: "TrainingEvaluator", 2: "WideTrainingEvaluator"}[training.halves]
+        made, deployer = training_setup(training.halves), members[0].account
+        contract = deploy_verifier(node, made, generated_evaluators()[name], deployer)
+        verifiers[training.halves - 1] = contract.address
+    system = deploy(node, genesis, members[0].account, verifiers)
     for member in members:
-        if member.silo is not None:
+        if member.silo is not None or training:
             system.token.approve(system.vault.address, STAKE, sender=member.account)
             system.vault.lock(STAKE, sender=member.account)
+        if isinstance(member, VerifiedMember):
+            system.beacon.publish_key(public_key(encryption_key(member)), sender=member.account)
+            if member.rows is not None:
+                register(system, store, member)
     return Consortium(system, members)
+
+
+def training_parameters(
+    features: int, hyper: Hyper, audit_rate: float, penalty: int = STAKE
+) -> TrainingParameters:
+    """What a verified federation of the default cast begins with. audit_rate: share of the steps that is audited, 0 to 1.
+
+    A failed audit costs the whole stake, of which a tenth goes to who closes the audits; a beacon secret kept back a tenth.
+    """
+    if not 0 <= audit_rate <= 1:
+        raise ValueError(f"audit rate: expected 0 to 1, got {audit_rate}")
+    rate = round(10_000 * audit_rate)
+    shares = penalty, penalty // 10, STAKE // 10
+    return TrainingParameters(
+        halves_of(features), hyper.epochs, hyper.rate, hyper.clip, hyper.noise, rate, *shares
+    )
+
+
+def _member(
+    name: str, account: LocalAccount, silo: Silo | None, rng: Rng, verified: bool, repeatable: bool
+) -> Member:
+    if not verified:
+        return Member(name, account, silo, rng)
+    rows = None if silo is None else commit_rows(silo.x_train, silo.y_train, rng)
+    seed = None if silo is None else random_base(DIGEST, rng)
+    return VerifiedMember(name, account, silo, rng, rows, seed, repeatable)

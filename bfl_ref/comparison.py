@@ -1,8 +1,8 @@
-"""One task, four systems: centralised, local-only, FedAvg, and the basic blockchain federation on a real chain."""
+"""One task, four systems: centralised, local-only, FedAvg, and a federation on a real chain, basic or verified."""
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,18 @@ import numpy as np
 from hexbytes import HexBytes
 from tqdm.auto import tqdm
 
-from . import learning
-from .aggregation import load_model, pack_model
+from . import fixed_point, learning
+from .aggregation import FLOATS, pack_model
 from .cast import assemble
 from .chain.contracts import System
+from .chain.events import AuditDrawn, AuditFailed, AuditPassed, StakeSlashed
 from .chain.node import Node
-from .chain.records import Phase
+from .chain.records import Phase, TrainingParameters
 from .data import Federation
+from .integers import INTEGERS
 from .learning import Scores, TrainConfig
 from .protocol import play_round, put_task
+from .proving import Measured, Prover, prove_here
 from .store import FolderStore, MeteredStore
 
 BYTES_PER_NUMBER = 4
@@ -30,6 +33,7 @@ class OnChain:
     """A finished federation on a chain.
 
     curve: scores before the first round and after each.  gas, transactions: of all rounds, set-up not counted.
+    proof_seconds, proof_bytes: of all audited proofs, in order; none in a basic federation.
     """
 
     system: System
@@ -38,6 +42,8 @@ class OnChain:
     bytes_per_round: float
     gas: int
     transactions: int
+    proof_seconds: list[float]
+    proof_bytes: list[int]
 
     def figures(self) -> dict[str, float]:
         """One row of the table of results."""
@@ -48,6 +54,26 @@ class OnChain:
             "gas_per_round": self.gas / rounds,
         }
         return {**asdict(self.curve[-1]), **row}
+
+    def audits(self) -> dict[str, float]:
+        """What was audited in all rounds: counts, tokens slashed (smallest unit), seconds, bytes and gas of the proofs."""
+        events = self.system.events()
+        counts = {
+            name: sum(isinstance(event, kind) for event in events)
+            for name, kind in (("drawn", AuditDrawn), ("passed", AuditPassed), ("failed", AuditFailed))
+        }
+        slashed = sum(event.amount for event in events if isinstance(event, StakeSlashed))
+        return {
+            **counts,
+            "slashed": slashed,
+            "proof_seconds": _mean(self.proof_seconds),
+            "proof_bytes": _mean(self.proof_bytes),
+            "gas_per_proof": _mean(self.system.gas.get("Audits.prove", [])),
+        }
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0
 
 
 def off_chain(federation: Federation, config: TrainConfig) -> dict[str, dict[str, float]]:
@@ -77,8 +103,16 @@ def off_chain(federation: Federation, config: TrainConfig) -> dict[str, dict[str
     }
 
 
-def on_chain(node: Node, folder: Path, federation: Federation, config: TrainConfig, dataset: str) -> OnChain:
-    """Deploy the default cast and play all rounds; the store is kept in `folder`.
+def on_chain(
+    node: Node,
+    folder: Path,
+    federation: Federation,
+    config: TrainConfig,
+    dataset: str,
+    training: TrainingParameters | None = None,
+    prover: Prover = prove_here,
+) -> OnChain:
+    """Deploy the default cast and play all rounds; the store is kept in `folder`. training: of verified rounds.
 
     Salts come from the operating system; on the embedded chain from the seed, so that a run can be repeated bit by bit.
     Raises RuntimeError if a round ends without a model, which honest members never see.
@@ -86,22 +120,32 @@ def on_chain(node: Node, folder: Path, federation: Federation, config: TrainConf
     begin = time.perf_counter()
     store = MeteredStore(FolderStore(folder))
     rng = np.random.default_rng(config.seed).bytes if node.kind == "embedded" else secrets.token_bytes
-    start = learning.initial_weights(config, len(federation.feature_names))
-    consortium = assemble(node, store, federation, start, rng)
-    task = put_task(store, dataset, config)
+    features = len(federation.feature_names)
+    rule = INTEGERS if training else FLOATS
+    start = fixed_point.initial_weights(features) if training else learning.initial_weights(config, features)
+
+    def scored(model: Any) -> Scores:
+        if training:
+            return fixed_point.scores(model, federation.x_test, federation.y_test)
+        return learning.evaluate(model, federation, config)
+
+    consortium = assemble(node, store, federation, start, rng, training)
+    task = put_task(store, dataset, training or config)
     first_block, moved = node.web3.eth.block_number + 1, store.moved
-    curve = [learning.evaluate(start, federation, config)]
+    curve, measured = [scored(start)], Measured(prover)
     for _ in tqdm(range(config.rounds), desc="rounds on chain"):
-        outcome = play_round(consortium.system, store, consortium.members, task, config)
+        outcome = play_round(consortium.system, store, consortium.members, task, config, measured)
         if outcome.phase is not Phase.FINALISED:
             raise RuntimeError(
                 f"round {outcome.round_id} was {outcome.phase.name.lower()}: {outcome.rejected}"
             )
-        curve.append(learning.evaluate(load_model(store.inner, outcome.model), federation, config))
+        curve.append(scored(rule.load(store.inner, outcome.model)))
     gas, calldata, transactions = _costs(node, first_block)
     per_round = (store.moved - moved + calldata) / config.rounds
     seconds = time.perf_counter() - begin
-    return OnChain(consortium.system, curve, seconds, per_round, gas, transactions)
+    return OnChain(
+        consortium.system, curve, seconds, per_round, gas, transactions, measured.seconds, measured.sizes
+    )
 
 
 def _timed(job: Callable[[], Scores], bytes_per_round: float) -> dict[str, float]:

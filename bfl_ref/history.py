@@ -12,13 +12,21 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from .aggregation import load_model, model_content, next_model
+from .aggregation import FLOATS
 from .chain.contracts import System, connect
-from .chain.events import ModelRegistered, PhaseAdvanced, RoundAborted, RoundOpened, UpdateCommitted
+from .chain.events import (
+    HospitalExcluded,
+    ModelRegistered,
+    PhaseAdvanced,
+    RoundAborted,
+    RoundOpened,
+    UpdateCommitted,
+)
 from .chain.node import import_chain
 from .chain.records import Content
-from .learning import Weights
+from .integers import INTEGERS
 from .store import CorruptObject, FolderStore, Store
 
 BLOCKS_FILE, DEPLOYMENT_FILE, STORE_FOLDER = "blocks.json", "deployment.json", "store"
@@ -32,7 +40,8 @@ class HistoryMismatch(ValueError):
 class PastRound:
     """A round as the events tell it.
 
-    least: updates that it needs; phases: (phase, block in which it began); model: None if it was aborted.
+    least: updates that it needs; phases: (phase, block in which it began); updates: of hospitals that no audit excluded;
+    excluded: the others; model: None if it was aborted; verified: integers and audits, or floats.
     """
 
     round_id: int
@@ -40,8 +49,10 @@ class PastRound:
     least: int
     phases: tuple[tuple[str, int], ...]
     updates: tuple[UpdateCommitted, ...]
+    excluded: tuple[str, ...]
     model: Content | None
     ending: str
+    verified: bool
 
 
 def past_rounds(system: System) -> list[PastRound]:
@@ -56,32 +67,36 @@ def past_rounds(system: System) -> list[PastRound]:
         if not steps or steps[-1].deadline:
             continue  # still open: a deadline is zero once a round has ended
         phases = tuple((e.to.name.lower(), e.block) for e in steps)
-        updates = tuple(e for e in own if isinstance(e, UpdateCommitted))
+        excluded = tuple(e.hospital for e in own if isinstance(e, HospitalExcluded))
+        updates = tuple(e for e in own if isinstance(e, UpdateCommitted) and e.hospital not in excluded)
         ending = f"aborted: {aborted.reason.name.lower().replace('_', ' ')}" if aborted else "finalised"
         model = models.get(opened.round_id)
-        least = opened.parameters.min_hospitals
-        found.append(PastRound(opened.round_id, opened.task, least, phases, updates, model, ending))
+        said = opened.parameters
+        told = phases, updates, excluded, model, ending, said.verified
+        found.append(PastRound(opened.round_id, opened.task, said.min_hospitals, *told))
     return found
 
 
-def replay(system: System, store: Store) -> Iterator[tuple[PastRound, Weights]]:
+def replay(system: System, store: Store) -> Iterator[tuple[PastRound, Any]]:
     """Yield every ended round and the model in force after it, recomputed.
 
     Raises HistoryMismatch where a recomputed model differs from the registered one in a single bit, with the reason of every
     update that had to be left out; CorruptObject or MissingObject where the store no longer holds a model or task.
     """
-    weights = load_model(store, system.registry.model_at(0).content)
+    model = system.registry.model_at(0).content
     chain_id = system.node.web3.eth.chain_id
     for past in past_rounds(system):
         store.get(past.task.cid)
+        rule = INTEGERS if past.verified else FLOATS
+        weights = rule.load(store, model)
         if past.model is not None:
-            following, rejected = next_model(store, weights, past.updates, chain_id, past.least)
-            got = None if following is None else model_content(following, past.round_id)
+            following, rejected = rule.following(store, weights, past.updates, chain_id, past.least)
+            got = None if following is None else rule.content(following, past.round_id)
             if following is None or got != past.model:
                 raise HistoryMismatch(
                     f"round {past.round_id}: the chain has {past.model}, its updates give {got}; left out: {rejected}"
                 )
-            weights = load_model(store, past.model)
+            model, weights = past.model, rule.load(store, past.model)
         yield past, weights
 
 
@@ -126,7 +141,10 @@ def main(arguments: list[str]) -> int:
                 f"expected the chain's last block to be {expected}, {BLOCKS_FILE} ends in {head}"
             )
         for past, _ in replay(system, store):
-            print(f"round {past.round_id}: {past.ending}, {len(past.updates)} updates, recomputed bit by bit")
+            out = f", {len(past.excluded)} excluded by audits" if past.excluded else ""
+            print(
+                f"round {past.round_id}: {past.ending}, {len(past.updates)} updates{out}, recomputed bit by bit"
+            )
     except (OSError, ValueError, KeyError, CorruptObject) as error:
         print(f"error: {type(error).__name__}: {error}", file=sys.stderr)
         return 2

@@ -1,43 +1,60 @@
-"""One federated round, phase by phase, as the contract's state machine leads it: the basic blockchain federation.
+"""One federated round, phase by phase, as the contract's state machine leads it.
 
     select -> train -> commit -> draw -> prove -> share -> aggregate -> finalise -> settle
 
 Hospitals commit to their updates on chain, and put them into the store once nobody can commit any more; aggregators average
 what was committed; every validator repeats the average before it votes, and two thirds of the votes put the new model in
-force. No proof, no noise and no secret sharing yet: draw, prove, share and settle pass through, and in the end every member
-can read every update.
+force. In a basic round draw and prove pass through; in a verified one (verified.py) the validators' beacon seeds the noise
+and draws audits, and who does not prove its audited steps is out. Share and settle pass through still, and in the end every
+member can read every update.
 
 A member is an object whose methods answer what a phase asks of it; None is silence. Tests put dishonest members in.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from eth_account.signers.local import LocalAccount
 from eth_utils import keccak
 
-from .aggregation import SALT_BYTES, Origin, load_model, model_content, next_model, pack_model, pack_update
+from .aggregation import FLOATS, SALT_BYTES, Origin, Rule, pack_update
 from .chain.contracts import System
 from .chain.errors import ContractError, PhaseNotOver, ReplayedSubmission
-from .chain.events import UpdateCommitted
-from .chain.records import Content, Phase, Role
+from .chain.events import Event, HospitalExcluded, UpdateCommitted
+from .chain.records import Content, Phase, Role, Stage, TrainingParameters
 from .data import Silo
-from .learning import TrainConfig, Weights, local_update
+from .integers import INTEGERS
+from .learning import TrainConfig, local_update
+from .proving import ProofTask, Prover, prove_here
 from .store import Store, canonical_json, cid_of
 
+E = TypeVar("E", bound=Event)
 Rng = Callable[[int], bytes]
 DURATIONS = (10, 2, 40, 10, 10, 10, 20, 40, 10)  # blocks a phase, Select first: roomy for a dozen members
+VERIFIED_DURATIONS = (
+    90,
+    2,
+    40,
+    60,
+    450,
+    10,
+    20,
+    40,
+    10,
+)  # with the beacon's stages, and a block for each audit
 VOTING = Role.HOSPITAL | Role.AGGREGATOR | Role.VALIDATOR
 
 
 @dataclass(frozen=True)
 class Round:
-    """What every member sees of the round it is in. model: the weights that are trained on."""
+    """What every member sees of the round it is in. model: the weights that are trained on; rule: how they are averaged."""
 
     system: System
     store: Store
     round_id: int
-    model: Weights
+    model: Any
+    rule: Rule = FLOATS
 
     @property
     def phase(self) -> Phase:
@@ -47,16 +64,24 @@ class Round:
     def over(self) -> bool:
         return self.phase in (Phase.FINALISED, Phase.ABORTED)
 
-    def commitments(self) -> list[UpdateCommitted]:
-        """The round's committed updates in chain order."""
-        events = self.system.events()
-        return [e for e in events if isinstance(e, UpdateCommitted) and e.round_id == self.round_id]
+    def events(self, kind: type[E]) -> list[E]:
+        """The round's events of one kind, in chain order."""
+        return [
+            e
+            for e in self.system.events()
+            if isinstance(e, kind) and getattr(e, "round_id", 0) == self.round_id
+        ]
 
-    def next_model(self) -> tuple[Weights | None, dict[str, str]]:
-        """What the committed updates lead to, and hospital -> why an update was left out."""
+    def commitments(self) -> list[UpdateCommitted]:
+        """The committed updates of hospitals that no audit excluded, in chain order."""
+        out = {e.hospital for e in self.events(HospitalExcluded)}
+        return [e for e in self.events(UpdateCommitted) if e.hospital not in out]
+
+    def next_model(self) -> tuple[Any, dict[str, str]]:
+        """What the committed updates lead to (None: too few), and hospital -> why an update was left out."""
         chain_id = self.system.node.web3.eth.chain_id
         least = self.system.rounds.round_of(self.round_id).min_hospitals
-        return next_model(self.store, self.model, self.commitments(), chain_id, least)
+        return self.rule.following(self.store, self.model, self.commitments(), chain_id, least)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,12 +93,30 @@ class Member:
     silo: Silo | None
     rng: Rng
 
-    def train(self, model: Weights, config: TrainConfig, round_id: int) -> Weights | None:
+    def deal(self, round_: Round) -> None:
+        """Phase select: what a validator commits to for the beacon. A basic round has none."""
+
+    def reveal(self, round_: Round, which: int) -> None:
+        """Phases select (0) and draw (1): its secret."""
+
+    def rebuild(self, round_: Round, which: int) -> None:
+        """The same phases: its shares of secrets that others keep back."""
+
+    def train(self, round_: Round, config: TrainConfig) -> Any:
         """Phase train: the weights after this hospital's local training."""
         assert self.silo is not None
-        return local_update(model, self.silo, config, round_id - 1)  # the first round on chain is 1
+        return local_update(
+            round_.model, self.silo, config, round_.round_id - 1
+        )  # the first round on chain is 1
 
-    def commit(self, round_: Round, update: Weights) -> bytes | None:
+    def audited(self, round_: Round, update: Any) -> list[ProofTask]:
+        """Phase prove: the steps that it is asked to prove."""
+        return []
+
+    def show(self, round_: Round, update: Any, task: ProofTask, proof: bytes | None) -> None:
+        """Phase prove: hand a proof in; None: there is none for this step."""
+
+    def commit(self, round_: Round, update: Any) -> bytes | None:
         """Phase commit: CID, digest and row count of the salted update on chain. Returns the file itself, which goes into
         the store only when nobody can commit any more: what cannot be read cannot be copied.
 
@@ -97,14 +140,14 @@ class Member:
     def candidate(self, round_: Round) -> Content | None:
         """Phase aggregate: the new model by this aggregator's own computation, put into the store."""
         weights, _ = round_.next_model()
-        return None if weights is None else put_model(round_.store, weights, round_.round_id)
+        return None if weights is None else round_.rule.put(round_.store, weights, round_.round_id)
 
     def ballot(self, round_: Round) -> Content | None:
         """Phase finalise: the model that this validator recomputed, if an aggregator submitted and stored it."""
         weights, _ = round_.next_model()
         if weights is None:
             return None
-        content = model_content(weights, round_.round_id)
+        content = round_.rule.content(weights, round_.round_id)
         submitted, _ = round_.system.rounds.candidate_of(round_.round_id, content)
         return content if submitted and round_.store.has(content.cid) else None
 
@@ -124,18 +167,27 @@ class Outcome:
 
 
 def play_round(
-    system: System, store: Store, members: Sequence[Member], task: Content, config: TrainConfig
+    system: System,
+    store: Store,
+    members: Sequence[Member],
+    task: Content,
+    config: TrainConfig,
+    prover: Prover = prove_here,
 ) -> Outcome:
     """Lead one round from open to its end; who is silent, late or refused is passed over, and the round goes on.
 
     members: those that take part, hospitals and operators. The first validator opens, the first voter advances.
+    config: how basic members train; verified ones train as the contract says. prover: makes the audited proofs.
     """
     parties: dict[str, Member] = {member.account.address: member for member in members}
     refused: dict[str, ContractError] = {}
     files: list[bytes] = []
-    opener = _with_role(system, parties, Role.VALIDATOR)[0].account
-    model = load_model(store, system.registry.current().content)
-    round_ = Round(system, store, system.rounds.open(task, DURATIONS, sender=opener), model)
+    verified = system.rounds.parameters().verified
+    rule, durations = (INTEGERS, VERIFIED_DURATIONS) if verified else (FLOATS, DURATIONS)
+    validators = _with_role(system, parties, Role.VALIDATOR)
+    model = rule.load(store, system.registry.current().content)
+    round_id = system.rounds.open(task, durations, sender=validators[0].account)
+    round_ = Round(system, store, round_id, model, rule)
 
     def each(acting: Iterable[Member], act: Callable[[Member], None]) -> None:
         for member in acting:
@@ -144,6 +196,14 @@ def play_round(
             except ContractError as refusal:
                 # its own loss: in a federation of processes nobody else would notice
                 refused[member.account.address] = refusal
+
+    def beacon(which: int) -> None:
+        if verified:
+            wait_for(round_, which, Stage.REVEAL)
+            each(validators, lambda member: member.reveal(round_, which))
+            if not system.beacon.is_done(round_id, which):
+                wait_for(round_, which, Stage.REBUILD)
+                each(validators, lambda member: member.rebuild(round_, which))
         advance(round_, members)
 
     def commit(member: Member) -> None:
@@ -151,34 +211,53 @@ def play_round(
         if update is not None and (file := member.commit(round_, update)) is not None:
             files.append(file)
 
+    def prove() -> None:
+        asked = [(m, t) for m in selected if updates[m] is not None for t in m.audited(round_, updates[m])]
+        for (member, task), proof in zip(asked, prover([task for _, task in asked]), strict=True):
+            each([member], lambda m, t=task, p=proof: m.show(round_, updates[m], t, p))  # type: ignore[misc]
+
     def submit(member: Member) -> None:
         if (content := member.candidate(round_)) is not None:
-            system.rounds.submit_candidate(round_.round_id, content, sender=member.account)
+            system.rounds.submit_candidate(round_id, content, sender=member.account)
 
     def vote(member: Member) -> None:
         if (content := member.ballot(round_)) is not None:
-            system.rounds.vote_model(round_.round_id, content, sender=member.account)
+            system.rounds.vote_model(round_id, content, sender=member.account)
 
-    advance(round_, members)  # select: the contract draws
+    each(validators, lambda member: member.deal(round_))
+    beacon(0)  # select: the contract draws
     if not round_.over:
-        selected = [parties[a] for a in system.rounds.hospitals_of(round_.round_id) if a in parties]
-        updates = {member: member.train(model, config, round_.round_id) for member in selected}
+        selected = [parties[a] for a in system.rounds.hospitals_of(round_id) if a in parties]
+        updates = {member: member.train(round_, config) for member in selected}
         advance(round_, members)
         each(selected, commit)
+        advance(round_, members)
     if not round_.over:
         for file in files:
             store.put(file)
-    for _ in (Phase.DRAW, Phase.PROVE, Phase.SHARE):
-        if not round_.over:
-            advance(round_, members)
+        beacon(1)  # draw
     if not round_.over:
+        prove()
+        advance(round_, members)
+    if not round_.over:
+        advance(round_, members)  # share
         each(_with_role(system, parties, Role.AGGREGATOR), submit)
+        advance(round_, members)
     if not round_.over:
         each(_with_role(system, parties, Role.VALIDATOR), vote)
+        advance(round_, members)
     if not round_.over:
         advance(round_, members)  # settle
     current = system.registry.current().content
-    return Outcome(round_.round_id, round_.phase, current, round_.next_model()[1], refused)
+    return Outcome(round_id, round_.phase, current, round_.next_model()[1], refused)
+
+
+def wait_for(round_: Round, which: int, stage: Stage) -> None:
+    """Let blocks pass until a transaction would come into this stage of the beacon, or a later one."""
+    beacon, node = round_.system.beacon, round_.system.node
+    ends = dict(zip((Stage.REVEAL, Stage.REBUILD), beacon.stages_of(round_.round_id, which), strict=True))
+    if beacon.stage_of(round_.round_id, which) < stage:
+        node.wait_blocks(ends[stage] - node.web3.eth.block_number)
 
 
 def advance(round_: Round, members: Sequence[Member]) -> None:
@@ -195,13 +274,7 @@ def advance(round_: Round, members: Sequence[Member]) -> None:
         rounds.advance(round_.round_id, sender=sender)
 
 
-def put_model(store: Store, weights: Weights, round_id: int) -> Content:
-    """Put a model into the store; what the chain is told of it."""
-    file, digest = pack_model(weights, round_id)
-    return Content(store.put(file), digest)
-
-
-def put_task(store: Store, dataset: str, config: TrainConfig) -> Content:
+def put_task(store: Store, dataset: str, config: TrainConfig | TrainingParameters) -> Content:
     """Put the task (data set and hyper-parameters, canonical JSON) into the store; its digest is keccak-256."""
     description = canonical_json({"dataset": dataset, **vars(config)})
     return Content(store.put(description), keccak(description))

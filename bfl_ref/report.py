@@ -58,6 +58,15 @@ def text_table(results: Mapping[str, Mapping[str, float]]) -> str:
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
 
 
+def audits_line(audits: Mapping[str, float]) -> str:
+    """A verified run's audits in one sentence."""
+    return (
+        f"audits at rate {audits['rate']:g}: {audits['drawn']:.0f} steps drawn, {audits['passed']:.0f} proven, "
+        f"{audits['failed']:.0f} failed, {audits['slashed'] / 10**18:g} tokens slashed; a proof: "
+        f"{audits['proof_seconds']:.1f} s, {audits['proof_bytes']:,.0f} bytes, {audits['gas_per_proof']:,.0f} gas"
+    )
+
+
 def write_summary(summary: Mapping[str, Any], path: Path) -> None:
     """Write summary.json: keys in the order given, two spaces, a newline at the end."""
     path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")

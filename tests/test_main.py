@@ -16,13 +16,13 @@ import pytest
 from matplotlib.figure import Figure
 
 from bfl_ref import __main__ as job
-from bfl_ref import comparison
+from bfl_ref import comparison, history
 from bfl_ref.chain.node import KEYS_VARIABLE, seeded_accounts
 from bfl_ref.data import tables
 from bfl_ref.store import FolderStore
 
 FULL = os.environ.get("BFL_FULL") == "1"
-QUICK = ["--dataset", "wdbc", "--model", "logistic", "--fast"]
+QUICK = ["--dataset", "wdbc", "--protocol", "basic", "--fast"]
 SYSTEMS = ["centralised", "local_only", "fedavg", "basic_bfl"]
 FIGURES = ["gas", "rounds", "silos", "systems"]
 
@@ -68,7 +68,18 @@ def test_summary_has_exactly_the_promised_keys(finished: Run) -> None:
     summary = finished.summary
     scores = ["accuracy", "f1", "auroc", "majority", "seconds", "bytes_per_round"]
     assert list(summary) == [
-        *("dataset", "features", "model", "rounds", "seed", "chain_kind", "seconds", "results", "chain")
+        *(
+            "dataset",
+            "features",
+            "model",
+            "protocol",
+            "rounds",
+            "seed",
+            "chain_kind",
+            "seconds",
+            "results",
+            "chain",
+        )
     ]
     assert list(summary["results"]) == SYSTEMS
     for system in SYSTEMS:
@@ -153,6 +164,21 @@ def test_report_shows_every_score_and_round(finished: Run) -> None:
     assert finished.chain.system.registry.current().content.cid in texts
 
 
+def test_main_verified_run_audits_proves_and_reports(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    arguments = ["--dataset", "wdbc", "--rounds", "1", "--fast", "--audit-rate", "0.5", "--noise", "20"]
+    summary = run_job(arguments, tmp_path)
+    audits = summary["audits"]
+    assert list(summary["results"]) == ["centralised", "local_only", "fedavg", "verified_bfl"]
+    assert (audits["rate"], audits["drawn"], audits["passed"], audits["failed"]) == (0.5, 2, 2, 0)
+    assert audits["slashed"] == 0 and audits["proof_seconds"] > 0
+    assert 4_000_000 < audits["gas_per_proof"] < 6_000_000 and 60_000 < audits["proof_bytes"] < 120_000
+    assert "2 steps drawn, 2 proven, 0 failed, 0 tokens slashed" in capsys.readouterr().out
+    (folder,) = tmp_path.iterdir()
+    assert "2 steps drawn, 2 proven" in (folder / "report.html").read_text()
+    assert history.main([str(folder)]) == 0
+    assert "round 1: finalised, 4 updates, recomputed bit by bit" in capsys.readouterr().out
+
+
 def objects(run: Path) -> list[str]:
     """CIDs of all that a run stored: equal names are equal bytes."""
     return FolderStore(run / "store").objects()
@@ -186,9 +212,11 @@ def test_main_anvil_gives_the_model_of_the_embedded_chain(
 
 @pytest.mark.skipif(not FULL, reason="BFL_FULL=1: the default data set")
 def test_main_default_data_set_learns_on_the_chain(tmp_path: Path) -> None:
-    results = run_job(["--rounds", "2"], tmp_path)["results"]
-    assert results["basic_bfl"]["f1"] == results["fedavg"]["f1"] > 0.7
-    assert results["basic_bfl"]["accuracy"] > results["basic_bfl"]["majority"]
+    summary = run_job([], tmp_path)
+    results, audits = summary["results"], summary["audits"]
+    assert results["verified_bfl"]["f1"] > 0.75
+    assert results["verified_bfl"]["accuracy"] > results["verified_bfl"]["majority"]
+    assert audits["passed"] == audits["drawn"] == 5 * 7 and audits["slashed"] == 0
 
 
 def test_help_says_of_every_option_what_it_does_its_range_and_default(capsys: pytest.CaptureFixture) -> None:
@@ -201,7 +229,7 @@ def test_help_says_of_every_option_what_it_does_its_range_and_default(capsys: py
     )
     assert [name for name, _ in options] == [
         *("--dataset", "--features", "--path", "--target", "--silo", "--rounds"),
-        *("--model", "--chain", "--chain-id", "--seed", "--out"),
+        *("--protocol", "--audit-rate", "--noise", "--model", "--chain", "--chain-id", "--seed", "--out"),
     ]
     help_of = dict(options)
     assert "1 to 1000 (default: 5)" in help_of["--rounds"] and "0 or more" in help_of["--seed"]
@@ -237,7 +265,8 @@ def write_csv(
     rng = np.random.default_rng(0)
     lines = [f"{rng.normal():.3f},{rng.normal():.3f},{target(i)},{silo(i)}" for i in range(rows)]
     path.write_text("\n".join(["a,b,sick,hospital", *lines]) + "\n")
-    return ["--dataset", "csv", "--path", str(path), "--target", "sick", "--silo", "hospital", "--fast"]
+    columns = ["--target", "sick", "--silo", "hospital"]
+    return ["--dataset", "csv", "--path", str(path), *columns, "--protocol", "basic", "--fast"]
 
 
 def label(i: int) -> int:
@@ -253,6 +282,10 @@ def hospital(i: int) -> str:
     [
         (["--dataset", "mars"], "unknown data set 'mars'", "thyroid, heart, wdbc, mimic3, csv"),
         (["--model", "tree"], "got 'tree'", "'logistic' or 'mlp'"),
+        (["--model", "mlp"], "proofs are of logistic regression", "--protocol basic"),
+        (["--protocol", "none"], "got 'none'", "'verified' or 'basic'"),
+        (["--audit-rate", "1.5"], "got 1.5", "audit rate: expected 0 to 1"),
+        (["--noise", "5000"], "got 5000", "noise: expected 0 to 4000"),
         (["--features", "all"], "got 'all'", "'plain' or 'clinical'"),
         (["--rounds", "0"], "got 0", "--rounds: expected 1 to 1000"),
         (["--rounds", "1001"], "got 1001", "--rounds: expected 1 to 1000"),

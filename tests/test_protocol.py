@@ -13,7 +13,7 @@ import torch
 from eth_account.signers.local import LocalAccount
 
 from bfl_ref import data
-from bfl_ref.aggregation import load_model, model_content
+from bfl_ref.aggregation import FLOATS, load_model
 from bfl_ref.cast import STAKE, assemble
 from bfl_ref.chain.contracts import Deployment, System
 from bfl_ref.chain.errors import (
@@ -29,7 +29,7 @@ from bfl_ref.chain.node import Node, open_chain
 from bfl_ref.chain.records import AbortReason, Content, Phase, Role
 from bfl_ref.history import HistoryMismatch, replay
 from bfl_ref.learning import TrainConfig, Weights, average, federated, initial_weights, local_update
-from bfl_ref.protocol import DURATIONS, Member, Outcome, Round, advance, play_round, put_model, put_task
+from bfl_ref.protocol import DURATIONS, Member, Outcome, Round, advance, play_round, put_task
 from bfl_ref.store import FolderStore, MissingObject, unpack
 
 FULL = os.environ.get("BFL_FULL") == "1"
@@ -111,7 +111,7 @@ def cast_as(kind: type[Member], member: Member) -> Member:
 class Silent(Member):
     """Answers nothing in any phase."""
 
-    def train(self, model: Weights, config: TrainConfig, round_id: int) -> Weights | None:
+    def train(self, round_: Round, config: TrainConfig) -> Weights | None:
         return None
 
     def candidate(self, round_: Round) -> Content | None:
@@ -185,7 +185,7 @@ def expected_model(stage: Stage, hospitals: list[Member]) -> Content:
     model = load_model(stage.store, stage.outcomes[-1].model)
     round_id = HONEST_ROUNDS + 1
     updates = [local_update(model, m.silo, CONFIG, round_id - 1) for m in hospitals if m.silo]
-    return model_content(average(updates, [len(m.silo.y_train) for m in hospitals if m.silo]), round_id)
+    return FLOATS.content(average(updates, [len(m.silo.y_train) for m in hospitals if m.silo]), round_id)
 
 
 def test_round_hospital_overtaken_by_a_copier_salts_anew_and_takes_part(
@@ -284,13 +284,13 @@ class Remover(Member):
     leaver: str
     voters: tuple[Member, ...]
 
-    def train(self, model: Weights, config: TrainConfig, round_id: int) -> Weights | None:
+    def train(self, round_: Round, config: TrainConfig) -> Weights | None:
         consortium, (first, *others) = self.system.consortium, self.voters
         proposal = consortium.propose(consortium.remove(self.leaver), sender=first.account)
         for voter in others:
             consortium.vote(proposal, sender=voter.account)
         consortium.execute(proposal, sender=first.account)
-        return super().train(model, config, round_id)
+        return super().train(round_, config)
 
 
 def test_round_member_removed_by_vote_in_its_middle_goes_on_without_it(stage: Stage) -> None:
@@ -338,7 +338,7 @@ class Stranger(Member):
         return super().candidate(round_)
 
     def ballot(self, round_: Round) -> Content | None:
-        return model_content(wrong_model(round_), round_.round_id)
+        return FLOATS.content(wrong_model(round_), round_.round_id)
 
 
 def test_round_damaged_update_is_left_out_by_every_honest_member(stage: Stage) -> None:
@@ -359,12 +359,12 @@ def test_round_damaged_update_is_left_out_by_every_honest_member(stage: Stage) -
 
 class WrongAggregator(Member):
     def candidate(self, round_: Round) -> Content | None:
-        return put_model(round_.store, wrong_model(round_), round_.round_id)
+        return FLOATS.put(round_.store, wrong_model(round_), round_.round_id)
 
 
 class WrongVoter(Member):
     def ballot(self, round_: Round) -> Content | None:
-        return model_content(wrong_model(round_), round_.round_id)
+        return FLOATS.content(wrong_model(round_), round_.round_id)
 
 
 class WrongBoth(WrongAggregator, WrongVoter):
@@ -396,7 +396,7 @@ def test_round_wrong_and_silent_voters_stop_it_only_above_a_third(
     ]  # operators: they aggregate
     cast += [cast_as(SilentVoter, member) for member in hospitals[:silent]]
     outcome = stage.play(*cast)
-    bad = model_content(wrong_model(Round(stage.system, stage.store, 0, load_model(stage.store, before))), 3)
+    bad = FLOATS.content(wrong_model(Round(stage.system, stage.store, 0, load_model(stage.store, before))), 3)
     if wrong:
         assert stage.system.rounds.candidate_of(outcome.round_id, bad) == (True, wrong)
     if reason is None:
@@ -429,7 +429,7 @@ class Withholder(Member):
 
     def candidate(self, round_: Round) -> Content | None:
         weights, _ = round_.next_model()
-        return None if weights is None else model_content(weights, round_.round_id)
+        return None if weights is None else FLOATS.content(weights, round_.round_id)
 
 
 def test_round_right_model_that_nobody_can_load_is_not_put_in_force(stage: Stage) -> None:

@@ -2,7 +2,7 @@
 
 Who acts is an argument: `sender`, an account whose key signs here. Amounts are in the token's smallest unit, times in
 blocks. A function that only the members' vote may call returns the `Call` to propose. Refusals raise the contract's own
-error (`errors`). What only other contracts may call (slash, freeze, register, ...) has no method.
+error (`errors`). What only other contracts may call (slash, freeze, draw, ...) has no method.
 """
 
 from collections.abc import Sequence
@@ -216,6 +216,12 @@ class RoundManager(Client):
     def commit_update(self, round_id: int, update: Content, rows: int, *, sender: LocalAccount) -> None:
         self._send(sender, "commitUpdate", round_id, update.to_abi(), rows)
 
+    def commit_states(
+        self, round_id: int, update: Content, states: Sequence[bytes], *, sender: LocalAccount
+    ) -> None:
+        """states: digests from the model in force to the update's own."""
+        self._send(sender, "commitStates", round_id, update.to_abi(), list(states))
+
     def submit_candidate(self, round_id: int, model: Content, *, sender: LocalAccount) -> None:
         self._send(sender, "submitCandidate", round_id, model.to_abi())
 
@@ -223,7 +229,7 @@ class RoundManager(Client):
         self._send(sender, "voteModel", round_id, model.to_abi())
 
     def set_parameters(self, parameters: RoundParameters) -> Call:
-        return self._call("setParameters", (parameters.min_stake, parameters.min_hospitals))
+        return self._call("setParameters", parameters.to_abi())
 
     def parameters(self) -> RoundParameters:
         return from_abi(RoundParameters, self._view("parameters"))
@@ -270,3 +276,9 @@ class RoundManager(Client):
 
     def registry(self) -> str:
         return self._view("registry")
+
+    def beacon(self) -> str:
+        return self._view("beacon")
+
+    def audits(self) -> str:
+        return self._view("audits")

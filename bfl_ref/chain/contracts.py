@@ -1,7 +1,7 @@
 """The deployed system: its contracts wired once, found again by a deployment file, its history read from the chain alone."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -16,15 +16,27 @@ from .clients import Consortium, ModelRegistry, RoundManager, StakeVault, Utilit
 from .compile import Artifact, compile_contracts, system_sources
 from .events import CandidateSubmitted, Event
 from .node import Node, WrongChain
-from .records import Content, Role, RoundParameters
+from .records import Content, Role, RoundParameters, TrainingParameters
 from .transactions import Client, named, transact
+from .verified import Audits, Beacon, DataRegistry
 
-SYSTEM_ROLE, FREEZER_ROLE, MODEL_WRITER_ROLE = (
-    keccak(text=name) for name in ("SYSTEM_ROLE", "FREEZER_ROLE", "MODEL_WRITER_ROLE")
+SYSTEM_ROLE, FREEZER_ROLE, SLASHER_ROLE, MODEL_WRITER_ROLE, ROUNDS_ROLE = (
+    keccak(text=f"{power}_ROLE") for power in ("SYSTEM", "FREEZER", "SLASHER", "MODEL_WRITER", "ROUNDS")
 )
 CLIENTS: dict[str, type[Client]] = {
-    kind.__name__: kind for kind in (Consortium, UtilityToken, StakeVault, ModelRegistry, RoundManager)
+    kind.__name__: kind
+    for kind in (
+        Consortium,
+        UtilityToken,
+        StakeVault,
+        ModelRegistry,
+        DataRegistry,
+        Beacon,
+        Audits,
+        RoundManager,
+    )
 }
+NO_CONTRACT = "0x" + 40 * "0"
 BLOCKS_A_QUERY = 5_000  # public nodes refuse log queries over longer ranges
 
 
@@ -37,7 +49,7 @@ class Genesis:
     """What the system starts from.
 
     members: address -> roles.  balances: address -> tokens, smallest unit; their sum is the supply.  model: the model of
-    round 0.  voting_period, unlock_delay: blocks.
+    round 0.  voting_period, unlock_delay: blocks.  training: of verified rounds; None: defaults, which basic ones never use.
     """
 
     members: Mapping[str, Role]
@@ -46,6 +58,7 @@ class Genesis:
     parameters: RoundParameters
     voting_period: int = 100
     unlock_delay: int = 100
+    training: TrainingParameters | None = None
 
 
 @dataclass(frozen=True)
@@ -59,7 +72,7 @@ class Deployment:
 
 
 class System:
-    """The contracts of one deployment: `consortium`, `token`, `vault`, `registry`, `rounds`.
+    """The contracts of one deployment: `consortium`, `token`, `vault`, `registry`, `data`, `beacon`, `audits`, `rounds`.
 
     gas: "Contract.function" -> gas used, one entry a transaction sent through this object.
     """
@@ -95,6 +108,9 @@ class System:
         self.token: UtilityToken = clients["UtilityToken"]
         self.vault: StakeVault = clients["StakeVault"]
         self.registry: ModelRegistry = clients["ModelRegistry"]
+        self.data: DataRegistry = clients["DataRegistry"]
+        self.beacon: Beacon = clients["Beacon"]
+        self.audits: Audits = clients["Audits"]
         self.rounds: RoundManager = clients["RoundManager"]
 
     def head(self) -> str:
@@ -128,7 +144,8 @@ class System:
         return list(self._events)
 
     def clients(self) -> tuple[Client, ...]:
-        return self.consortium, self.token, self.vault, self.registry, self.rounds
+        tokens = (self.token, self.vault)
+        return self.consortium, *tokens, self.registry, self.data, self.beacon, self.audits, self.rounds
 
     def holders(self, role: Role) -> tuple[str, ...]:
         """Members that hold a role now."""
@@ -147,8 +164,19 @@ class System:
         return tuple(dict.fromkeys(event.content for event in submitted))
 
 
-def deploy(node: Node, genesis: Genesis, deployer: LocalAccount) -> System:
-    """Deploys and wires everything; afterwards the deployer has no power. The order is that of IConsortium's NatSpec."""
+def deploy(
+    node: Node,
+    genesis: Genesis,
+    deployer: LocalAccount,
+    verifiers: Sequence[str | None] = (None, None),
+) -> System:
+    """Deploys and wires everything; afterwards the deployer has no power. The order is that of IConsortium's NatSpec.
+
+    verifiers: addresses of the verifiers of segment proofs over rows of one half and of two (None: there is none, and no
+    verified round over such rows can be opened). ValueError for another number of them.
+    """
+    if len(verifiers) != 2:
+        raise ValueError(f"expected verifiers for one and for two halves, got {len(verifiers)}")
     artifacts = compile_contracts(system_sources())
     block = node.web3.eth.block_number + 1
     addresses: dict[str, str] = {}
@@ -171,13 +199,17 @@ def deploy(node: Node, genesis: Genesis, deployer: LocalAccount) -> System:
     token = create("UtilityToken", consortium, list(balances), list(balances.values()))
     vault = create("StakeVault", consortium, token, genesis.unlock_delay)
     registry = create("ModelRegistry", consortium, genesis.model.to_abi())
-    rounds = create(
-        "RoundManager", consortium, vault, registry, (parameters.min_stake, parameters.min_hospitals)
-    )
+    data = create("DataRegistry", consortium, vault)
+    beacon = create("Beacon", consortium, vault)
+    proofs = [address or NO_CONTRACT for address in verifiers]
+    training = (genesis.training or TrainingParameters()).to_abi()
+    audits = create("Audits", consortium, vault, registry, data, beacon, proofs, training)
+    rounds = create("RoundManager", consortium, vault, registry, beacon, audits, parameters.to_abi())
     system = System(node, Deployment(node.web3.eth.chain_id, block, code_digest(artifacts), addresses))
     system.gas.update(gas)
-    powers = [(SYSTEM_ROLE, holder) for holder in (token, vault, registry, rounds)]
-    powers += [(FREEZER_ROLE, rounds), (MODEL_WRITER_ROLE, rounds)]
+    powers = [(SYSTEM_ROLE, holder) for holder in (token, vault, registry, data, beacon, audits, rounds)]
+    powers += [(power, rounds) for power in (FREEZER_ROLE, MODEL_WRITER_ROLE, ROUNDS_ROLE)]
+    powers += [(SLASHER_ROLE, slasher) for slasher in (beacon, audits)]
     system.consortium.seal(powers, sender=deployer)
     return system
 

@@ -16,7 +16,7 @@ from eth_utils import function_abi_to_4byte_selector
 from web3 import Web3
 
 from .compile import CONTRACTS
-from .records import AbortReason, Phase, snake
+from .records import AbortReason, Phase, Stage, snake
 
 _DECLARATIONS = [
     *sorted((CONTRACTS / "src" / "interfaces").glob("*.sol")),
@@ -26,6 +26,7 @@ _DECLARATIONS = [
 _KINDS: dict[str, Any] = {
     "enum Phase": Phase,
     "enum AbortReason": AbortReason,
+    "enum Stage": Stage,
     "address": Web3.to_checksum_address,
 }
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, is_dataclass
+from dataclasses import astuple, dataclass, is_dataclass
 from enum import IntEnum, IntFlag
 from typing import Any
 
@@ -42,6 +42,29 @@ class AbortReason(IntEnum):
     TOO_FEW_COMMITMENTS = 1
     NO_CANDIDATE = 2
     NO_QUORUM = 3
+    NO_BEACON = 4
+    TOO_FEW_SURVIVORS = 5
+
+
+class Stage(IntEnum):
+    """Where one of a round's two beacon values stands. NONE: not asked for yet."""
+
+    NONE = 0
+    COMMIT = 1
+    REVEAL = 2
+    REBUILD = 3
+    CLOSED = 4
+
+
+class SecretState(IntEnum):
+    """What is known of a beacon secret. FALSE: its shares fit no committed secret. LOST: neither revealed nor rebuilt."""
+
+    NONE = 0
+    DEALT = 1
+    REVEALED = 2
+    REBUILT = 3
+    FALSE = 4
+    LOST = 5
 
 
 @dataclass(frozen=True)
@@ -99,10 +122,71 @@ class Model:
 
 @dataclass(frozen=True)
 class RoundParameters:
-    """min_stake: active stake that a hospital needs, smallest unit. min_hospitals: how many a round needs."""
+    """min_stake: active stake that a hospital needs, smallest unit. min_hospitals: how many a round needs.
+
+    verified: whether training is committed to step by step and audited.
+    """
 
     min_stake: int
     min_hospitals: int
+    verified: bool = False
+
+    def to_abi(self) -> tuple[int, int, bool]:
+        return self.min_stake, self.min_hospitals, self.verified
+
+
+@dataclass(frozen=True)
+class TrainingParameters:
+    """How hospitals of a verified round train and are audited.
+
+    halves: of a row, 1 or 2.  epochs: 1..64.  rate: learning rate * 256, 1..65535.  clip: clip norm * 8, 1..32.  noise:
+    0 (none)..4000.  audit_rate: steps audited, per 10,000.  penalty: slashed for an unproven audit; audit_fee: its share for
+    who closes the audits; beacon_penalty: slashed for a beacon secret kept back; all three in the token's smallest unit.
+    """
+
+    halves: int = 1
+    epochs: int = 1
+    rate: int = 256
+    clip: int = 8
+    noise: int = 0
+    audit_rate: int = 1000
+    penalty: int = 0
+    audit_fee: int = 0
+    beacon_penalty: int = 0
+
+    def to_abi(self) -> tuple[int, ...]:
+        return astuple(self)
+
+
+@dataclass(frozen=True)
+class Dealing:
+    """One beacon secret of one validator. secret: once known. posted: bit i, the share of validator i was posted."""
+
+    commitment: bytes
+    share_hashes: bytes
+    secret: int
+    posted: int
+    shares: int
+    state: SecretState
+
+
+@dataclass(frozen=True)
+class StateCommitment:
+    """A hospital's training in a round: root over its steps + 1 states, audits without a proof, whether it is excluded."""
+
+    root: bytes
+    steps: int
+    outstanding: int
+    excluded: bool
+
+
+@dataclass(frozen=True)
+class Audit:
+    """A drawn step of a hospital, from state `step` to state `step + 1`, and whether its proof was accepted."""
+
+    hospital: str
+    step: int
+    passed: bool
 
 
 @dataclass(frozen=True)
@@ -111,12 +195,14 @@ class Round:
 
     min_stake: int
     min_hospitals: int
+    verified: bool
     members_version: int
     model_version: int
     aggregators: int
     validators: int
     selected: int
     committed: int
+    excluded: int
     submitted: int
     voted: int
     leading: int

@@ -132,9 +132,14 @@ class Training(Air):
 
     def everywhere(self, cur: Any, nxt: Any, k: Constant) -> Iterable[tuple[str, Any]]:
         yield from self._unpacking(cur, k)
-        for i, flag in enumerate(cur.flag):
-            yield f"flag {i} is a bit", flag * flag - flag
-        yield "live is a bit", cur.live * cur.live - cur.live
+        f = cur.feature
+        here = f[0] + f[1] + f[2] + f[3] + f[4] + f[5]
+        # on every row, the last one too: the lookups collect clipped * feature wherever it is not zero
+        yield "clipped elsewhere", (k(1) - here) * cur.clipped
+        # `high`, `low` and `live` need no such rule: B >= 64 and a residual is never 0, so "clipped above", "clipped below",
+        # "clipped of padding" and "not clipped" leave them no other values
+        for i in (0, 1, 2, 5):
+            yield f"flag {i} is a bit", cur.flag[i] * cur.flag[i] - cur.flag[i]
 
     def _hashing(self, cur: Any, nxt: Any, k: Constant) -> Iterable[tuple[str, Any]]:
         """Permutations, and what goes into the next one."""
@@ -197,7 +202,6 @@ class Training(Air):
         yield "norm", within * (nxt.norm - norm)
         for name in ("clipped", "length"):
             yield f"{name} stays", within * (getattr(nxt, name) - getattr(cur, name))
-        yield "clipped elsewhere", (k(1) - here) * cur.clipped
         yield "clipped of padding", (k(1) - cur.live) * cur.clipped
         stays = nxt.live - cur.live
         yield "live", stays - cur.end * (stays - nxt.live * (k(1) - cur.live))

@@ -49,7 +49,7 @@ abstract contract Phases is IPhases, Governed {
     }
 
     /// @inheritdoc IPhases
-    function deadlineOf(uint256 roundId) external view override returns (uint32) {
+    function deadlineOf(uint256 roundId) public view override returns (uint32) {
         return _clocks[roundId].deadline;
     }
 

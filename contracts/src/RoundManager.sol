@@ -3,9 +3,11 @@ pragma solidity 0.8.37;
 
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
-import {Governed} from "./Governed.sol";
 import {Phases} from "./Phases.sol";
+import {RoundBooks} from "./RoundBooks.sol";
 import {Content} from "./interfaces/Content.sol";
+import {IAudits} from "./interfaces/IAudits.sol";
+import {IBeacon} from "./interfaces/IBeacon.sol";
 import {AGGREGATOR, HOSPITAL, IConsortium, Member, VALIDATOR} from "./interfaces/IConsortium.sol";
 import {IModelRegistry} from "./interfaces/IModelRegistry.sol";
 import {AbortReason, Phase} from "./interfaces/IPhases.sol";
@@ -13,45 +15,15 @@ import {IRoundManager, Participation, Round, RoundParameters} from "./interfaces
 import {IStakeVault} from "./interfaces/IStakeVault.sol";
 
 /// @notice See IRoundManager.
-contract RoundManager is IRoundManager, Phases {
-    /// @dev In a sum over two hospitals each sees the other's update.
-    uint8 public constant MIN_HOSPITALS = 3;
-    uint8 public constant MAX_HOSPITALS = 128;
-
-    /// @dev A model that an aggregator submitted.
-    struct Candidate {
-        bool submitted;
-        uint8 votes;
-    }
-
-    /// @dev Who first used an update's digest, and where.
-    struct Origin {
-        uint96 roundId;
-        address hospital;
-    }
-
-    /// @inheritdoc IRoundManager
-    IStakeVault public immutable override vault;
-    /// @inheritdoc IRoundManager
-    IModelRegistry public immutable override registry;
-
-    RoundParameters private _parameters;
-    mapping(uint256 roundId => Round) private _rounds;
-    mapping(uint256 roundId => address[]) private _hospitals;
-    mapping(uint256 roundId => mapping(address member => Participation)) private _participations;
-    mapping(uint256 roundId => mapping(bytes32 key => Candidate)) private _candidates;
-    mapping(bytes32 digest => Origin) private _origins;
-
+contract RoundManager is RoundBooks {
     constructor(
         IConsortium consortium_,
         IStakeVault vault_,
         IModelRegistry registry_,
+        IBeacon beacon_,
+        IAudits audits_,
         RoundParameters memory parameters_
-    ) Governed(consortium_) {
-        vault = vault_;
-        registry = registry_;
-        _setParameters(parameters_);
-    }
+    ) RoundBooks(consortium_, vault_, registry_, beacon_, audits_, parameters_) {}
 
     /// @inheritdoc IRoundManager
     function open(Content calldata task, uint24[9] calldata durations) external override returns (uint256 roundId) {
@@ -62,6 +34,7 @@ contract RoundManager is IRoundManager, Phases {
         uint256 modelVersion = registry.versions() - 1;
         round.minStake = _parameters.minStake;
         round.minHospitals = _parameters.minHospitals;
+        round.verified = _parameters.verified;
         round.membersVersion = consortium.version();
         round.modelVersion = SafeCast.toUint32(modelVersion);
         round.aggregators = consortium.aggregators();
@@ -73,36 +46,23 @@ contract RoundManager is IRoundManager, Phases {
         emit RoundOpened(
             roundId, msg.sender, modelVersion, modelDigest, task, _parameters, durations, round.membersVersion
         );
+        // Interactions
+        if (round.verified) beacon.start(roundId, deadlineOf(roundId), audits.begin(roundId));
     }
 
     /// @inheritdoc IRoundManager
     function commitUpdate(uint256 roundId, Content calldata update, uint32 rows) external override {
-        Member memory caller = _callerAs(HOSPITAL);
-        _requirePhase(roundId, Phase.Commit);
-        Round storage round = _rounds[roundId];
-        Participation storage own = _participations[roundId][msg.sender];
-        if (!own.selected) {
-            uint96 active = vault.stakeOf(msg.sender).active;
-            if (active < round.minStake) {
-                revert IStakeVault.InsufficientStake(msg.sender, active, round.minStake);
-            }
-            revert NotSelected(roundId, msg.sender);
-        }
-        _requireInRound(roundId, caller);
-        if (own.commitment != 0) revert AlreadyCommitted(roundId, msg.sender);
-        update.check();
-        if (rows == 0) revert NoRows(msg.sender);
-        Origin memory origin = _origins[update.digest];
-        if (origin.hospital != address(0)) {
-            revert ReplayedSubmission(update.digest, origin.roundId, origin.hospital);
-        }
-        _origins[update.digest] = Origin(SafeCast.toUint96(roundId), msg.sender);
-        own.commitment = commitmentOf(roundId, msg.sender, update.digest);
-        own.cid = update.cid;
-        own.codec = update.codec;
-        own.rows = rows;
-        ++round.committed;
-        emit UpdateCommitted(roundId, msg.sender, update.digest, update.cid, update.codec, rows, own.commitment);
+        _commit(roundId, update, rows, false);
+    }
+
+    /// @inheritdoc IRoundManager
+    function commitStates(uint256 roundId, Content calldata update, bytes32[] calldata states) external override {
+        // Checks and effects
+        _commit(roundId, update, audits.data().rowsOf(msg.sender), true);
+        bytes32 last = states.length == 0 ? bytes32(0) : states[states.length - 1];
+        if (update.digest != last) revert WrongUpdateDigest(last, update.digest);
+        // Interactions
+        audits.record(roundId, msg.sender, states);
     }
 
     /// @inheritdoc IRoundManager
@@ -140,56 +100,13 @@ contract RoundManager is IRoundManager, Phases {
         if (votes == quorumOf(roundId)) registry.register(SafeCast.toUint64(roundId), model);
     }
 
-    /// @inheritdoc IRoundManager
-    function setParameters(RoundParameters calldata parameters_) external override onlyVote {
-        _setParameters(parameters_);
-    }
-
-    /// @inheritdoc IRoundManager
-    function parameters() external view override returns (RoundParameters memory) {
-        return _parameters;
-    }
-
-    /// @inheritdoc IRoundManager
-    function roundOf(uint256 roundId) external view override returns (Round memory) {
-        return _rounds[roundId];
-    }
-
-    /// @inheritdoc IRoundManager
-    function hospitalsOf(uint256 roundId) external view override returns (address[] memory) {
-        return _hospitals[roundId];
-    }
-
-    /// @inheritdoc IRoundManager
-    function participationOf(uint256 roundId, address member) external view override returns (Participation memory) {
-        return _participations[roundId][member];
-    }
-
-    /// @inheritdoc IRoundManager
-    function candidateOf(uint256 roundId, Content calldata model)
-        external
-        view
-        override
-        returns (bool submitted, uint8 votes)
-    {
-        Candidate memory candidate = _candidates[roundId][_key(model)];
-        return (candidate.submitted, candidate.votes);
-    }
-
-    /// @inheritdoc IRoundManager
-    function quorumOf(uint256 roundId) public view override returns (uint256) {
-        return (2 * uint256(_rounds[roundId].validators) + 2) / 3;
-    }
-
-    /// @inheritdoc IRoundManager
-    function commitmentOf(uint256 roundId, address hospital, bytes32 digest) public view override returns (bytes32) {
-        return keccak256(abi.encode(block.chainid, address(this), roundId, hospital, digest));
-    }
-
     /// @inheritdoc Phases
     function _isDone(uint256 roundId, Phase phase) internal view override returns (bool) {
         Round memory round = _rounds[roundId];
         if (phase == Phase.Train) return false;
+        if (round.verified && phase == Phase.Select) return beacon.isDone(roundId, 0);
+        if (round.verified && phase == Phase.Draw) return beacon.isDone(roundId, 1);
+        if (round.verified && phase == Phase.Prove) return audits.outstanding(roundId) == 0;
         if (phase == Phase.Commit) return round.committed == round.selected;
         if (phase == Phase.Aggregate) return round.submitted == round.aggregators;
         if (phase == Phase.Finalise) {
@@ -201,9 +118,19 @@ contract RoundManager is IRoundManager, Phases {
 
     /// @inheritdoc Phases
     function _leave(uint256 roundId, Phase phase) internal override returns (bool fellShort, AbortReason reason) {
+        Round memory round = _rounds[roundId];
+        if (round.verified) {
+            if (phase == Phase.Select && !beacon.hasEnough(roundId, 0)) return (true, AbortReason.NoBeacon);
+            if (phase == Phase.Draw) return (!beacon.hasEnough(roundId, 1), AbortReason.NoBeacon);
+            if (phase == Phase.Prove) {
+                uint8 failing = SafeCast.toUint8(audits.failing(roundId));
+                _rounds[roundId].excluded = failing;
+                return (round.committed - failing < round.minHospitals, AbortReason.TooFewSurvivors);
+            }
+        }
         if (phase == Phase.Select) _select(roundId);
         if (phase == Phase.Commit) _dropMissing(roundId);
-        Round memory round = _rounds[roundId];
+        round = _rounds[roundId];
         if (phase == Phase.Select) return (round.selected < round.minHospitals, AbortReason.TooFewHospitals);
         if (phase == Phase.Commit) return (round.committed < round.minHospitals, AbortReason.TooFewCommitments);
         if (phase == Phase.Aggregate) return (round.submitted == 0, AbortReason.NoCandidate);
@@ -212,8 +139,50 @@ contract RoundManager is IRoundManager, Phases {
 
     /// @inheritdoc Phases
     function _entered(uint256 roundId, Phase from, Phase to) internal override {
+        if (_rounds[roundId].verified) _tellOf(roundId, from, to);
         if (from == Phase.Select && to == Phase.Train) vault.freeze(_hospitals[roundId]);
         else if (from != Phase.Select && to >= Phase.Finalised) vault.release(_hospitals[roundId]);
+    }
+
+    /// @dev What beacon and audits have to know of a verified round's phases.
+    function _tellOf(uint256 roundId, Phase from, Phase to) private {
+        if (from == Phase.Select) beacon.close(roundId, 0);
+        if (from == Phase.Draw) beacon.close(roundId, 1);
+        if (from == Phase.Prove) audits.close(roundId, msg.sender);
+        if (to == Phase.Draw) beacon.askSecond(roundId, deadlineOf(roundId));
+        if (to == Phase.Prove) audits.draw(roundId, deadlineOf(roundId));
+    }
+
+    /// @dev What both kinds of commitment share.
+    function _commit(uint256 roundId, Content calldata update, uint32 rows, bool withStates) private {
+        Member memory caller = _callerAs(HOSPITAL);
+        _requirePhase(roundId, Phase.Commit);
+        Round storage round = _rounds[roundId];
+        if (round.verified && !withStates) revert VerifiedRound(roundId);
+        if (!round.verified && withStates) revert BasicRound(roundId);
+        Participation storage own = _participations[roundId][msg.sender];
+        if (!own.selected) {
+            uint96 active = vault.stakeOf(msg.sender).active;
+            if (active < round.minStake) {
+                revert IStakeVault.InsufficientStake(msg.sender, active, round.minStake);
+            }
+            revert NotSelected(roundId, msg.sender);
+        }
+        _requireInRound(roundId, caller);
+        if (own.commitment != 0) revert AlreadyCommitted(roundId, msg.sender);
+        update.check();
+        if (rows == 0) revert NoRows(msg.sender);
+        Origin memory origin = _origins[update.digest];
+        if (origin.hospital != address(0)) {
+            revert ReplayedSubmission(update.digest, origin.roundId, origin.hospital);
+        }
+        _origins[update.digest] = Origin(SafeCast.toUint96(roundId), msg.sender);
+        own.commitment = commitmentOf(roundId, msg.sender, update.digest);
+        own.cid = update.cid;
+        own.codec = update.codec;
+        own.rows = rows;
+        ++round.committed;
+        emit UpdateCommitted(roundId, msg.sender, update.digest, update.cid, update.codec, rows, own.commitment);
     }
 
     /// @dev Every hospital of the round that has the minimum stake at this moment.
@@ -226,6 +195,7 @@ contract RoundManager is IRoundManager, Phases {
             if (record.roles & HOSPITAL == 0 || record.version > round.membersVersion) continue;
             uint96 active = vault.stakeOf(members[i]).active;
             if (active < round.minStake) continue;
+            if (round.verified && !audits.mayTrain(roundId, members[i])) continue;
             _hospitals[roundId].push(members[i]);
             _participations[roundId][members[i]].selected = true;
             ++selected;
@@ -239,19 +209,5 @@ contract RoundManager is IRoundManager, Phases {
         for (uint256 i = 0; i < hospitals.length; ++i) {
             if (_participations[roundId][hospitals[i]].commitment == 0) emit HospitalDropped(roundId, hospitals[i]);
         }
-    }
-
-    function _requireInRound(uint256 roundId, Member memory caller) private view {
-        if (caller.version > _rounds[roundId].membersVersion) revert NotInRound(roundId, msg.sender);
-    }
-
-    function _setParameters(RoundParameters memory parameters_) private {
-        _requireRange("minHospitals", parameters_.minHospitals, MIN_HOSPITALS, MAX_HOSPITALS);
-        _parameters = parameters_;
-        emit ParametersSet(parameters_);
-    }
-
-    function _key(Content calldata model) private pure returns (bytes32) {
-        return keccak256(abi.encode(model.cid, model.digest, model.codec));
     }
 }

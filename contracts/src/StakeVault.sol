@@ -106,14 +106,13 @@ contract StakeVault is IStakeVault, Governed {
     }
 
     /// @inheritdoc IStakeVault
+    function payFee(address to, uint256 amount) external override onlyPower(SLASHER_ROLE) {
+        _spend(to, amount);
+    }
+
+    /// @inheritdoc IStakeVault
     function spendTreasury(address to, uint256 amount) external override onlyVote {
-        // Checks
-        if (treasury < amount) revert InsufficientTreasury(treasury, amount);
-        // Effects
-        treasury -= amount;
-        emit TreasurySpent(to, amount);
-        // Interactions
-        token.safeTransfer(to, amount);
+        _spend(to, amount);
     }
 
     /// @inheritdoc IStakeVault
@@ -124,6 +123,16 @@ contract StakeVault is IStakeVault, Governed {
     /// @inheritdoc IStakeVault
     function stakeOf(address member) external view override returns (Stake memory) {
         return _stakes[member];
+    }
+
+    function _spend(address to, uint256 amount) private {
+        // Checks
+        if (treasury < amount) revert InsufficientTreasury(treasury, amount);
+        // Effects
+        treasury -= amount;
+        emit TreasurySpent(to, amount);
+        // Interactions
+        token.safeTransfer(to, amount);
     }
 
     function _setUnlockDelay(uint32 blocks_) private {

@@ -1,17 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Audits} from "../src/Audits.sol";
+import {Beacon} from "../src/Beacon.sol";
 import {Consortium} from "../src/Consortium.sol";
+import {DataRegistry} from "../src/DataRegistry.sol";
 import {ModelRegistry} from "../src/ModelRegistry.sol";
 import {RoundManager} from "../src/RoundManager.sol";
 import {StakeVault} from "../src/StakeVault.sol";
 import {UtilityToken} from "../src/UtilityToken.sol";
+import {TrainingParameters} from "../src/interfaces/IAudits.sol";
 import {Content} from "../src/interfaces/Content.sol";
-import {AGGREGATOR, AUDITOR, HOSPITAL, Power, SYSTEM_ROLE, VALIDATOR} from "../src/interfaces/IConsortium.sol";
+import {
+    AGGREGATOR,
+    AUDITOR,
+    HOSPITAL,
+    Power,
+    ROUNDS_ROLE,
+    SYSTEM_ROLE,
+    VALIDATOR
+} from "../src/interfaces/IConsortium.sol";
 import {MODEL_WRITER_ROLE} from "../src/interfaces/IModelRegistry.sol";
 import {Phase} from "../src/interfaces/IPhases.sol";
 import {RoundParameters} from "../src/interfaces/IRoundManager.sol";
 import {FREEZER_ROLE, SLASHER_ROLE} from "../src/interfaces/IStakeVault.sol";
+import {IStarkVerifier} from "../src/interfaces/IStarkVerifier.sol";
 import {vm} from "./Vm.sol";
 
 /// @notice The system with its default cast: 4 hospitals (two of them aggregators and validators as well), 3 operators, and an
@@ -27,6 +40,9 @@ abstract contract Deployment {
     UtilityToken internal token;
     StakeVault internal vault;
     ModelRegistry internal registry;
+    DataRegistry internal data;
+    Beacon internal beacon;
+    Audits internal audits;
     RoundManager internal manager;
 
     address[] internal hospitals;
@@ -53,17 +69,36 @@ abstract contract Deployment {
         token = new UtilityToken(consortium, cast, amounts);
         vault = new StakeVault(consortium, token, UNLOCK_DELAY);
         registry = new ModelRegistry(consortium, content("genesis"));
-        manager = new RoundManager(consortium, vault, registry, RoundParameters(MIN_STAKE, 3));
-        Power[] memory powers = new Power[](7);
+        data = new DataRegistry(consortium, vault);
+        beacon = new Beacon(consortium, vault);
+        audits = new Audits(consortium, vault, registry, data, beacon, verifiers(), training());
+        manager = new RoundManager(consortium, vault, registry, beacon, audits, parameters());
+        Power[] memory powers = new Power[](13);
         powers[0] = Power(SYSTEM_ROLE, address(token));
         powers[1] = Power(SYSTEM_ROLE, address(vault));
         powers[2] = Power(SYSTEM_ROLE, address(registry));
-        powers[3] = Power(SYSTEM_ROLE, address(manager));
-        powers[4] = Power(FREEZER_ROLE, address(manager));
-        powers[5] = Power(MODEL_WRITER_ROLE, address(manager));
-        powers[6] = Power(SLASHER_ROLE, address(this));
+        powers[3] = Power(SYSTEM_ROLE, address(data));
+        powers[4] = Power(SYSTEM_ROLE, address(beacon));
+        powers[5] = Power(SYSTEM_ROLE, address(audits));
+        powers[6] = Power(SYSTEM_ROLE, address(manager));
+        powers[7] = Power(FREEZER_ROLE, address(manager));
+        powers[8] = Power(MODEL_WRITER_ROLE, address(manager));
+        powers[9] = Power(ROUNDS_ROLE, address(manager));
+        powers[10] = Power(SLASHER_ROLE, address(beacon));
+        powers[11] = Power(SLASHER_ROLE, address(audits));
+        powers[12] = Power(SLASHER_ROLE, address(this));
         consortium.seal(powers);
     }
+
+    function parameters() internal virtual returns (RoundParameters memory) {
+        return RoundParameters(MIN_STAKE, 3, false);
+    }
+
+    function training() internal virtual returns (TrainingParameters memory) {
+        return TrainingParameters(1, 1, 256, 8, 0, 1000, 0, 0, 0);
+    }
+
+    function verifiers() internal virtual returns (IStarkVerifier[2] memory none) {}
 
     function content(string memory name) internal pure returns (Content memory) {
         return Content(keccak256(bytes.concat("file", bytes(name))), keccak256(bytes(name)), 0x55);
@@ -104,18 +139,18 @@ abstract contract Deployment {
         }
     }
 
-    function durations() internal pure returns (uint24[9] memory all) {
+    function durations() internal pure virtual returns (uint24[9] memory all) {
         for (uint256 i = 0; i < 9; ++i) {
             all[i] = PHASE_BLOCKS;
         }
     }
 
-    function openRound() internal returns (uint256) {
+    function openRound() internal virtual returns (uint256) {
         vm.prank(operators[0]);
         return manager.open(content("task"), durations());
     }
 
-    function commit(uint256 roundId, address hospital) internal {
+    function commit(uint256 roundId, address hospital) internal virtual {
         Content memory update = content("update");
         update.digest = keccak256(abi.encode(roundId, hospital));
         vm.prank(hospital);
@@ -138,7 +173,7 @@ abstract contract Deployment {
     }
 
     /// @dev Everybody does their part of the phase that the round is in; Train is waited for.
-    function work(uint256 roundId) internal {
+    function work(uint256 roundId) internal virtual {
         Phase phase = manager.phaseOf(roundId);
         if (phase == Phase.Train) skip(PHASE_BLOCKS + 1);
         for (uint256 i = 0; i < 4 && phase == Phase.Commit; ++i) {

@@ -33,12 +33,14 @@ contract RoundManagerTest is Deployment {
             0,
             content("genesis").digest,
             content("task"),
-            RoundParameters(MIN_STAKE, 3),
+            RoundParameters(MIN_STAKE, 3, false),
             durations(),
             consortium.version()
         );
         uint256 roundId = openRound();
-        govern(address(manager), abi.encodeCall(IRoundManager.setParameters, (RoundParameters(MIN_STAKE + 1, 4))));
+        govern(
+            address(manager), abi.encodeCall(IRoundManager.setParameters, (RoundParameters(MIN_STAKE + 1, 4, false)))
+        );
         Round memory round = manager.roundOf(roundId);
         vm.assertEq(round.minStake, MIN_STAKE);
         vm.assertEq(round.minHospitals, 3);
@@ -88,9 +90,9 @@ contract RoundManagerTest is Deployment {
     function test_setParameters_notByVoteOrOutOfBounds_reverts() public {
         vm.expectRevert(abi.encodeWithSelector(IConsortium.NotTheVote.selector, operators[0]));
         vm.prank(operators[0]);
-        manager.setParameters(RoundParameters(1, 3));
+        manager.setParameters(RoundParameters(1, 3, false));
         vm.expectRevert(abi.encodeWithSelector(IConsortium.OutOfRange.selector, bytes32("minHospitals"), 2, 3, 128));
-        new RoundManager(consortium, vault, registry, RoundParameters(MIN_STAKE, 2));
+        new RoundManager(consortium, vault, registry, beacon, audits, RoundParameters(MIN_STAKE, 2, false));
     }
 
     function test_select_hospitalsWithStake_areSelectedAndFrozen() public {

@@ -13,6 +13,9 @@ uint8 constant VOTING_ROLES = HOSPITAL | AGGREGATOR | VALIDATOR;
 /// @dev Power of a contract: it belongs to the system (may hold and move tokens, may be the target of a vote).
 bytes32 constant SYSTEM_ROLE = keccak256("SYSTEM_ROLE");
 
+/// @dev Power of a contract: it leads rounds, and tells the beacon and the audits of their phases.
+bytes32 constant ROUNDS_ROLE = keccak256("ROUNDS_ROLE");
+
 /// @notice A member's record, one storage slot.
 /// @param roles Bit mask; zero: not a member.
 /// @param position 1 + index in `members()`.
@@ -46,10 +49,11 @@ struct Power {
 /// a strict majority of its current voting members voted for. Powers of contracts (OpenZeppelin's roles) are granted once
 /// by `seal`, afterwards by `grantRole` and `revokeRole` through a vote; keys never hold a power.
 /// @dev Deployment, in this order: Consortium(members, roles, period), UtilityToken(consortium, holders, amounts),
-/// StakeVault(consortium, token, delay), ModelRegistry(consortium, genesis model), RoundManager(consortium, vault, registry,
-/// parameters), and at last, by the deployer of the Consortium, `seal` with SYSTEM_ROLE for token, vault, registry and
-/// round manager, FREEZER_ROLE and MODEL_WRITER_ROLE for the round manager. Powers that a later contract brings are
-/// granted to it by vote.
+/// StakeVault(consortium, token, delay), ModelRegistry(consortium, genesis model), DataRegistry(consortium, vault),
+/// Beacon(consortium, vault), Audits(consortium, vault, registry, data, beacon, verifiers, training parameters),
+/// RoundManager(consortium, vault, registry, beacon, audits, parameters), and at last, by the deployer of the Consortium,
+/// `seal` with SYSTEM_ROLE for all of them but the consortium, FREEZER_ROLE, MODEL_WRITER_ROLE and ROUNDS_ROLE for the round
+/// manager, SLASHER_ROLE for beacon and audits. Powers that a later contract brings are granted to it by vote.
 interface IConsortium is IAccessControl {
     /// @notice A member was admitted, at genesis or by vote.
     event MemberAdmitted(address indexed member, uint8 roles, uint32 version);

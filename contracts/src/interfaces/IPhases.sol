@@ -22,7 +22,9 @@ enum AbortReason {
     TooFewHospitals,
     TooFewCommitments,
     NoCandidate,
-    NoQuorum
+    NoQuorum,
+    NoBeacon,
+    TooFewSurvivors
 }
 
 /// @title The state machine of a round: order of the phases and their deadlines in blocks.

@@ -2,6 +2,8 @@
 pragma solidity 0.8.37;
 
 import {Content} from "./Content.sol";
+import {IAudits} from "./IAudits.sol";
+import {IBeacon} from "./IBeacon.sol";
 import {IGoverned} from "./IGoverned.sol";
 import {IModelRegistry} from "./IModelRegistry.sol";
 import {IPhases} from "./IPhases.sol";
@@ -9,22 +11,26 @@ import {IStakeVault} from "./IStakeVault.sol";
 
 /// @notice What the members set by vote; a round keeps those that it was opened with.
 /// @param minStake Active stake that a hospital needs to be selected, in the token's smallest unit.
-/// @param minHospitals Hospitals that a round needs, at selection and again after the commitments.
+/// @param minHospitals Hospitals that a round needs, at selection and again after the commitments and after the audits.
+/// @param verified Whether training is committed to step by step and audited (IBeacon, IAudits).
 struct RoundParameters {
     uint96 minStake;
     uint8 minHospitals;
+    bool verified;
 }
 
 /// @notice A round: what was frozen at its opening (first block) and what was counted since, in three storage slots.
 /// @param minStake Of the parameters in force at the opening.
 /// @param minHospitals Of the same.
+/// @param verified Of the same.
 /// @param membersVersion `IConsortium.version()` at the opening: who was admitted or changed later is not part of it.
 /// @param modelVersion Version of the model in force, the one that is trained on.
 /// @param aggregators Aggregators at the opening.
 /// @param validators Validators at the opening; two thirds of them decide.
 /// @param taskCodec Codec of the CID of the task's description.
 /// @param selected Hospitals selected.
-/// @param committed Commitments received: the survivors.
+/// @param committed Commitments received.
+/// @param excluded Hospitals among them whose audits stayed unproven; the others survive.
 /// @param submitted Aggregators that submitted a candidate.
 /// @param voted Validators that voted.
 /// @param leading Votes of the candidate that has most.
@@ -33,6 +39,7 @@ struct RoundParameters {
 struct Round {
     uint96 minStake;
     uint8 minHospitals;
+    bool verified;
     uint32 membersVersion;
     uint32 modelVersion;
     uint8 aggregators;
@@ -40,6 +47,7 @@ struct Round {
     uint8 taskCodec;
     uint8 selected;
     uint8 committed;
+    uint8 excluded;
     uint8 submitted;
     uint8 voted;
     uint8 leading;
@@ -71,6 +79,10 @@ struct Participation {
 /// Train - nothing on chain; left at its deadline.
 /// Commit - every selected hospital commits once; left when all have, or at the deadline without the missing ones.
 /// Draw, Prove, Share - nothing is awaited.
+/// A verified round awaits more. Select - the validators commit to the beacon's secrets and reveal the first ones; hospitals need
+/// data that stand since before the opening. Commit - of states (`commitStates`) instead of an update. Draw - the validators
+/// reveal the second secrets; leaving it draws the audits. Prove - drawn steps are proven; leaving it slashes and excludes who
+/// left one unproven. Without a beacon value, or with too few hospitals left, it is aborted.
 /// Aggregate - aggregators submit candidates; left when all have, or at the deadline with one at least.
 /// Finalise - validators vote; left when two thirds of the round's validators chose one candidate (it is then in force),
 /// aborted when that has become impossible or at the deadline.
@@ -118,6 +130,12 @@ interface IRoundManager is IPhases, IGoverned {
     /// @notice No aggregator submitted this model (CID and digest together).
     error UnknownCandidate(uint256 roundId, bytes32 cid, bytes32 digest);
     error AlreadyVoted(uint256 roundId, address validator);
+    /// @notice The round takes commitments to states only.
+    error VerifiedRound(uint256 roundId);
+    /// @notice The round takes plain updates only.
+    error BasicRound(uint256 roundId);
+    /// @notice The update is not the last state (zero: there is none).
+    error WrongUpdateDigest(bytes32 expected, bytes32 got);
 
     /// @notice Opens a round on the model in force. Validators only, when no round is open.
     /// @param task Digest of the hyper-parameters, CID of the task's description.
@@ -129,6 +147,11 @@ interface IRoundManager is IPhases, IGoverned {
     /// that was quicker salts anew and commits again.
     /// @param rows Training rows n_i behind the update, the weight of its aggregation.
     function commitUpdate(uint256 roundId, Content calldata update, uint32 rows) external;
+
+    /// @notice Commits the caller's training, state by state, in a verified round; its rows are those that it registered.
+    /// @param update The update's file; its digest is the last state.
+    /// @param states Digests of all states, from the model in force on: see IAudits.
+    function commitStates(uint256 roundId, Content calldata update, bytes32[] calldata states) external;
 
     /// @notice Submits a candidate for the new model. Aggregators only, once each, in phase Aggregate.
     function submitCandidate(uint256 roundId, Content calldata model) external;
@@ -166,4 +189,10 @@ interface IRoundManager is IPhases, IGoverned {
 
     /// @notice Where models are registered.
     function registry() external view returns (IModelRegistry);
+
+    /// @notice Where random values of verified rounds come from.
+    function beacon() external view returns (IBeacon);
+
+    /// @notice Who audits verified rounds.
+    function audits() external view returns (IAudits);
 }

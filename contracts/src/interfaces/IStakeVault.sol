@@ -66,6 +66,9 @@ interface IStakeVault is IGoverned {
     /// @notice Takes back one freeze of each. FREEZER_ROLE only.
     function release(address[] calldata members) external;
 
+    /// @notice Pays a fee to a participant, out of what a slash has just brought in. SLASHER_ROLE only.
+    function payFee(address to, uint256 amount) external;
+
     /// @notice By vote: pays from the treasury to a participant.
     function spendTreasury(address to, uint256 amount) external;
 

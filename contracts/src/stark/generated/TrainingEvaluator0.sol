@@ -10,7 +10,7 @@ contract TrainingEvaluator0 is AirEvaluator {
 
     function shape() external pure returns (Shape memory) {
         return Shape({
-            airId: hex"e61948772e66b76498c36acc0d8476bc420d1d6e8178791ff1ac5a6dcb77dec7",
+            airId: hex"fa158ae267c201edaf6a63017ce98e37d68ba3d3a658f2c60d010cea5094a63c",
             preprocessedRoot: hex"d68d7cf10c1b39725c89fc8629313b9112f7636b8e1acfbad6d9000000000000",
             logLength: 12,
             preprocessed: 11,

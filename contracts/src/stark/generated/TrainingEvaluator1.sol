@@ -10,7 +10,7 @@ contract TrainingEvaluator1 is AirEvaluator {
 
     function shape() external pure returns (Shape memory) {
         return Shape({
-            airId: hex"e61948772e66b76498c36acc0d8476bc420d1d6e8178791ff1ac5a6dcb77dec7",
+            airId: hex"fa158ae267c201edaf6a63017ce98e37d68ba3d3a658f2c60d010cea5094a63c",
             preprocessedRoot: hex"d68d7cf10c1b39725c89fc8629313b9112f7636b8e1acfbad6d9000000000000",
             logLength: 12,
             preprocessed: 11,
@@ -191,8 +191,6 @@ contract TrainingEvaluator1 is AirEvaluator {
             result := add(product(mload(0x5840), reduce(result)), sub(add(mload(0x63a0), mul(2, mload(0))), product(mload(0x5a80), reduce(sub(add(mload(0x63a0), mul(2, mload(0))), product(mload(0x4e60), mload(0x6440)))))))
             // transition clipped of padding
             result := add(product(mload(0x5840), reduce(result)), product(mload(0x3ca0), mload(0x6440)))
-            // transition clipped elsewhere
-            result := add(product(mload(0x5840), reduce(result)), product(mload(0x3ca0), reduce(sub(add(1, mul(7, mload(0))), mload(0x6360)))))
             // transition length stays
             mstore(0x6440, sub(add(mload(0x6360), mul(2, mload(0))), mload(0x5a80)))
             result := add(product(mload(0x5840), reduce(result)), product(reduce(sub(add(mload(0x4e40), mload(0)), mload(0x3d00))), reduce(mload(0x6440))))

@@ -10,7 +10,7 @@ contract TrainingEvaluator2 is AirEvaluator {
 
     function shape() external pure returns (Shape memory) {
         return Shape({
-            airId: hex"e61948772e66b76498c36acc0d8476bc420d1d6e8178791ff1ac5a6dcb77dec7",
+            airId: hex"fa158ae267c201edaf6a63017ce98e37d68ba3d3a658f2c60d010cea5094a63c",
             preprocessedRoot: hex"d68d7cf10c1b39725c89fc8629313b9112f7636b8e1acfbad6d9000000000000",
             logLength: 12,
             preprocessed: 11,
@@ -283,20 +283,16 @@ contract TrainingEvaluator2 is AirEvaluator {
             mstore(0x6480, product(mload(0x6560), mload(0x6540)))
             mstore(0x65a0, product(mload(0x6480), mload(0x6500)))
             result := add(product(mload(0x5840), reduce(result)), sub(add(product(product(product(product(product(product(product(mload(0x6360), mload(0x64a0)), mload(0x6520)), mload(0x6540)), mload(0x6500)), mload(0x64e0)), mload(0x6460)), mload(0x64c0)), mul(8, mload(0))), add(product(product(product(product(product(product(reduce(add(mload(0x30a0), product(mload(0x5880), product(mload(0x3ca0), add(mload(0x39a0), 2013265793))))), mload(0x64a0)), mload(0x6520)), mload(0x6540)), mload(0x6500)), mload(0x64e0)), mload(0x6460)), add(product(product(mload(0x65a0), mload(0x64e0)), mload(0x64c0)), add(product(product(mload(0x65a0), mload(0x6460)), mload(0x64c0)), add(product(product(product(mload(0x6480), mload(0x64e0)), mload(0x6460)), mload(0x64c0)), add(product(product(product(product(mload(0x6560), mload(0x6500)), mload(0x64e0)), mload(0x6460)), mload(0x64c0)), add(product(product(product(product(product(reduce(mload(0x6520)), mload(0x6540)), mload(0x6500)), mload(0x64e0)), mload(0x6460)), mload(0x64c0)), product(product(product(product(product(reduce(mload(0x64a0)), mload(0x6540)), mload(0x6500)), mload(0x64e0)), mload(0x6460)), mload(0x64c0))))))))))
-            // everywhere live is a bit
-            result := add(product(mload(0x5840), reduce(result)), sub(add(product(mload(0x3d20), mload(0x3d20)), mload(0)), mload(0x3d20)))
             // everywhere flag 5 is a bit
             result := add(product(mload(0x5840), reduce(result)), sub(add(product(mload(0x3e00), mload(0x3e00)), mload(0)), mload(0x3e00)))
-            // everywhere flag 4 is a bit
-            result := add(product(mload(0x5840), reduce(result)), sub(add(product(mload(0x3de0), mload(0x3de0)), mload(0)), mload(0x3de0)))
-            // everywhere flag 3 is a bit
-            result := add(product(mload(0x5840), reduce(result)), sub(add(product(mload(0x3dc0), mload(0x3dc0)), mload(0)), mload(0x3dc0)))
             // everywhere flag 2 is a bit
             result := add(product(mload(0x5840), reduce(result)), sub(add(product(mload(0x3da0), mload(0x3da0)), mload(0)), mload(0x3da0)))
             // everywhere flag 1 is a bit
             result := add(product(mload(0x5840), reduce(result)), sub(add(product(mload(0x3d80), mload(0x3d80)), mload(0)), mload(0x3d80)))
             // everywhere flag 0 is a bit
             result := add(product(mload(0x5840), reduce(result)), sub(add(product(mload(0x3d60), mload(0x3d60)), mload(0)), mload(0x3d60)))
+            // everywhere clipped elsewhere
+            result := add(product(mload(0x5840), reduce(result)), product(mload(0x3ca0), reduce(sub(add(1, mul(7, mload(0))), add(mload(0x5ac0), add(mload(0x5aa0), add(mload(0x5a80), add(mload(0x5a60), add(mload(0x5a20), mload(0x5a40))))))))))
             // everywhere draw tag
             result := add(product(mload(0x5840), reduce(result)), product(mload(0x3100), add(mload(0x3340), 2013265919)))
             // everywhere draw zero
@@ -312,7 +308,7 @@ contract TrainingEvaluator2 is AirEvaluator {
             // everywhere draw beacon 1
             result := add(product(mload(0x5840), reduce(result)), product(mload(0x3100), reduce(sub(add(mload(0x3280), mul(2, mload(0))), mload(0x61e0)))))
             result := product(mload(0x58c0), reduce(result))
-            // alpha^133: the first constraint of this part
+            // alpha^132: the first constraint of this part
             let power := mload(0x5840)
             power := product(power, power)
             power := product(power, power)
@@ -322,7 +318,6 @@ contract TrainingEvaluator2 is AirEvaluator {
             power := product(power, mload(0x5840))
             power := product(power, power)
             power := product(power, power)
-            power := product(power, mload(0x5840))
             result := product(result, power)
         }
     }

@@ -10,7 +10,7 @@ contract WideTrainingEvaluator0 is AirEvaluator {
 
     function shape() external pure returns (Shape memory) {
         return Shape({
-            airId: hex"79b418610c30fc7dd6aa700befac0d3ced4cc11ada2ac65c1af706302fce6160",
+            airId: hex"44825fbee939d4ac88eca8714583d99f59ef44c366d414ff2e61d4e341c2b797",
             preprocessedRoot: hex"e87314cb2cab321d2e0834f3b8342d56e49da9c94230f5b0d2d7000000000000",
             logLength: 13,
             preprocessed: 11,

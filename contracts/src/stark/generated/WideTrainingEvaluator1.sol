@@ -10,7 +10,7 @@ contract WideTrainingEvaluator1 is AirEvaluator {
 
     function shape() external pure returns (Shape memory) {
         return Shape({
-            airId: hex"79b418610c30fc7dd6aa700befac0d3ced4cc11ada2ac65c1af706302fce6160",
+            airId: hex"44825fbee939d4ac88eca8714583d99f59ef44c366d414ff2e61d4e341c2b797",
             preprocessedRoot: hex"e87314cb2cab321d2e0834f3b8342d56e49da9c94230f5b0d2d7000000000000",
             logLength: 13,
             preprocessed: 11,
@@ -82,11 +82,13 @@ contract WideTrainingEvaluator1 is AirEvaluator {
                 r := add(shl(16, r), mul(a, and(s, 0xffff)))
                 r := sub(r, mul(and(shr(30, mul(and(shr(24, r), 0x7ffffff000000ffffffe000001ffffffc000003ffffff8000007ffffff), 0x888888)), 0x1fffff00000003ffffe00000007ffffc0000000fffff80000001fffff), 0x78000001))
             }
+            // everywhere draw beacon 0
+            result := add(0, product(mload(0x3100), reduce(sub(add(mload(0x3260), mul(2, mload(0))), mload(0x60c0)))))
             // everywhere hash tag
             mstore(0x6360, product(mload(0x30a0), mload(0x59e0)))
-            result := add(0, product(mload(0x6360), add(mload(0x3340), 2013265918)))
+            result := add(product(mload(0x5840), result), product(mload(0x6360), add(mload(0x3340), 2013265918)))
             // everywhere hashed zero
-            result := add(product(mload(0x5840), result), product(mload(0x3320), mload(0x6360)))
+            result := add(product(mload(0x5840), reduce(result)), product(mload(0x3320), mload(0x6360)))
             // everywhere hashed weight 5
             result := add(product(mload(0x5840), reduce(result)), product(mload(0x6360), sub(add(mload(0x3300), mload(0)), mload(0x3b00))))
             // everywhere hashed weight 4
@@ -191,8 +193,6 @@ contract WideTrainingEvaluator1 is AirEvaluator {
             result := add(product(mload(0x5840), reduce(result)), sub(add(mload(0x63a0), mul(2, mload(0))), product(mload(0x5a80), reduce(sub(add(mload(0x63a0), mul(2, mload(0))), product(mload(0x4e60), mload(0x6440)))))))
             // transition clipped of padding
             result := add(product(mload(0x5840), reduce(result)), product(mload(0x3ca0), mload(0x6440)))
-            // transition clipped elsewhere
-            result := add(product(mload(0x5840), reduce(result)), product(mload(0x3ca0), reduce(sub(add(1, mul(7, mload(0))), mload(0x6360)))))
             // transition length stays
             mstore(0x6440, sub(add(mload(0x6360), mul(2, mload(0))), mload(0x5a80)))
             result := add(product(mload(0x5840), reduce(result)), product(reduce(sub(add(mload(0x4e40), mload(0)), mload(0x3d00))), reduce(mload(0x6440))))

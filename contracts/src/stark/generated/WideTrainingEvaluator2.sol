@@ -10,7 +10,7 @@ contract WideTrainingEvaluator2 is AirEvaluator {
 
     function shape() external pure returns (Shape memory) {
         return Shape({
-            airId: hex"79b418610c30fc7dd6aa700befac0d3ced4cc11ada2ac65c1af706302fce6160",
+            airId: hex"44825fbee939d4ac88eca8714583d99f59ef44c366d414ff2e61d4e341c2b797",
             preprocessedRoot: hex"e87314cb2cab321d2e0834f3b8342d56e49da9c94230f5b0d2d7000000000000",
             logLength: 13,
             preprocessed: 11,
@@ -283,20 +283,16 @@ contract WideTrainingEvaluator2 is AirEvaluator {
             mstore(0x6480, product(mload(0x6560), mload(0x6540)))
             mstore(0x65a0, product(mload(0x6480), mload(0x6500)))
             result := add(product(mload(0x5840), reduce(result)), sub(add(product(product(product(product(product(product(product(mload(0x6360), mload(0x64a0)), mload(0x6520)), mload(0x6540)), mload(0x6500)), mload(0x64e0)), mload(0x6460)), mload(0x64c0)), mul(8, mload(0))), add(product(product(product(product(product(product(reduce(add(mload(0x30a0), product(mload(0x5880), product(mload(0x3ca0), add(mload(0x39a0), 2013265793))))), mload(0x64a0)), mload(0x6520)), mload(0x6540)), mload(0x6500)), mload(0x64e0)), mload(0x6460)), add(product(product(mload(0x65a0), mload(0x64e0)), mload(0x64c0)), add(product(product(mload(0x65a0), mload(0x6460)), mload(0x64c0)), add(product(product(product(mload(0x6480), mload(0x64e0)), mload(0x6460)), mload(0x64c0)), add(product(product(product(product(mload(0x6560), mload(0x6500)), mload(0x64e0)), mload(0x6460)), mload(0x64c0)), add(product(product(product(product(product(reduce(mload(0x6520)), mload(0x6540)), mload(0x6500)), mload(0x64e0)), mload(0x6460)), mload(0x64c0)), product(product(product(product(product(reduce(mload(0x64a0)), mload(0x6540)), mload(0x6500)), mload(0x64e0)), mload(0x6460)), mload(0x64c0))))))))))
-            // everywhere live is a bit
-            result := add(product(mload(0x5840), reduce(result)), sub(add(product(mload(0x3d20), mload(0x3d20)), mload(0)), mload(0x3d20)))
             // everywhere flag 5 is a bit
             result := add(product(mload(0x5840), reduce(result)), sub(add(product(mload(0x3e00), mload(0x3e00)), mload(0)), mload(0x3e00)))
-            // everywhere flag 4 is a bit
-            result := add(product(mload(0x5840), reduce(result)), sub(add(product(mload(0x3de0), mload(0x3de0)), mload(0)), mload(0x3de0)))
-            // everywhere flag 3 is a bit
-            result := add(product(mload(0x5840), reduce(result)), sub(add(product(mload(0x3dc0), mload(0x3dc0)), mload(0)), mload(0x3dc0)))
             // everywhere flag 2 is a bit
             result := add(product(mload(0x5840), reduce(result)), sub(add(product(mload(0x3da0), mload(0x3da0)), mload(0)), mload(0x3da0)))
             // everywhere flag 1 is a bit
             result := add(product(mload(0x5840), reduce(result)), sub(add(product(mload(0x3d80), mload(0x3d80)), mload(0)), mload(0x3d80)))
             // everywhere flag 0 is a bit
             result := add(product(mload(0x5840), reduce(result)), sub(add(product(mload(0x3d60), mload(0x3d60)), mload(0)), mload(0x3d60)))
+            // everywhere clipped elsewhere
+            result := add(product(mload(0x5840), reduce(result)), product(mload(0x3ca0), reduce(sub(add(1, mul(7, mload(0))), add(mload(0x5ac0), add(mload(0x5aa0), add(mload(0x5a80), add(mload(0x5a60), add(mload(0x5a20), mload(0x5a40))))))))))
             // everywhere draw tag
             result := add(product(mload(0x5840), reduce(result)), product(mload(0x3100), add(mload(0x3340), 2013265919)))
             // everywhere draw zero
@@ -311,8 +307,6 @@ contract WideTrainingEvaluator2 is AirEvaluator {
             result := add(product(mload(0x5840), reduce(result)), product(mload(0x3100), reduce(sub(add(mload(0x32a0), mul(2, mload(0))), mload(0x6200)))))
             // everywhere draw beacon 1
             result := add(product(mload(0x5840), reduce(result)), product(mload(0x3100), reduce(sub(add(mload(0x3280), mul(2, mload(0))), mload(0x61e0)))))
-            // everywhere draw beacon 0
-            result := add(product(mload(0x5840), reduce(result)), product(mload(0x3100), reduce(sub(add(mload(0x3260), mul(2, mload(0))), mload(0x61c0)))))
             result := product(mload(0x58c0), reduce(result))
             // alpha^133: the first constraint of this part
             let power := mload(0x5840)

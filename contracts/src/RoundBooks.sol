@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Governed} from "./Governed.sol";
+import {Phases} from "./Phases.sol";
+import {Content} from "./interfaces/Content.sol";
+import {IAudits} from "./interfaces/IAudits.sol";
+import {IBeacon} from "./interfaces/IBeacon.sol";
+import {IConsortium, Member} from "./interfaces/IConsortium.sol";
+import {IModelRegistry} from "./interfaces/IModelRegistry.sol";
+import {IRoundManager, Participation, Round, RoundParameters} from "./interfaces/IRoundManager.sol";
+import {IStakeVault} from "./interfaces/IStakeVault.sol";
+
+/// @dev The books of the rounds, and what can be read in them.
+abstract contract RoundBooks is IRoundManager, Phases {
+    /// @dev In a sum over two hospitals each sees the other's update.
+    uint8 public constant MIN_HOSPITALS = 3;
+    uint8 public constant MAX_HOSPITALS = 128;
+
+    /// @dev A model that an aggregator submitted.
+    struct Candidate {
+        bool submitted;
+        uint8 votes;
+    }
+
+    /// @dev Who first used an update's digest, and where.
+    struct Origin {
+        uint96 roundId;
+        address hospital;
+    }
+
+    /// @inheritdoc IRoundManager
+    IStakeVault public immutable override vault;
+    /// @inheritdoc IRoundManager
+    IModelRegistry public immutable override registry;
+    /// @inheritdoc IRoundManager
+    IBeacon public immutable override beacon;
+    /// @inheritdoc IRoundManager
+    IAudits public immutable override audits;
+
+    RoundParameters internal _parameters;
+    mapping(uint256 roundId => Round) internal _rounds;
+    mapping(uint256 roundId => address[]) internal _hospitals;
+    mapping(uint256 roundId => mapping(address member => Participation)) internal _participations;
+    mapping(uint256 roundId => mapping(bytes32 key => Candidate)) internal _candidates;
+    mapping(bytes32 digest => Origin) internal _origins;
+
+    constructor(
+        IConsortium consortium_,
+        IStakeVault vault_,
+        IModelRegistry registry_,
+        IBeacon beacon_,
+        IAudits audits_,
+        RoundParameters memory parameters_
+    ) Governed(consortium_) {
+        (vault, registry, beacon, audits) = (vault_, registry_, beacon_, audits_);
+        _setParameters(parameters_);
+    }
+
+    /// @inheritdoc IRoundManager
+    function setParameters(RoundParameters calldata parameters_) external override onlyVote {
+        _setParameters(parameters_);
+    }
+
+    /// @inheritdoc IRoundManager
+    function parameters() external view override returns (RoundParameters memory) {
+        return _parameters;
+    }
+
+    /// @inheritdoc IRoundManager
+    function roundOf(uint256 roundId) external view override returns (Round memory) {
+        return _rounds[roundId];
+    }
+
+    /// @inheritdoc IRoundManager
+    function hospitalsOf(uint256 roundId) external view override returns (address[] memory) {
+        return _hospitals[roundId];
+    }
+
+    /// @inheritdoc IRoundManager
+    function participationOf(uint256 roundId, address member) external view override returns (Participation memory) {
+        return _participations[roundId][member];
+    }
+
+    /// @inheritdoc IRoundManager
+    function candidateOf(uint256 roundId, Content calldata model)
+        external
+        view
+        override
+        returns (bool submitted, uint8 votes)
+    {
+        Candidate memory candidate = _candidates[roundId][_key(model)];
+        return (candidate.submitted, candidate.votes);
+    }
+
+    /// @inheritdoc IRoundManager
+    function quorumOf(uint256 roundId) public view override returns (uint256) {
+        return (2 * uint256(_rounds[roundId].validators) + 2) / 3;
+    }
+
+    /// @inheritdoc IRoundManager
+    function commitmentOf(uint256 roundId, address hospital, bytes32 digest) public view override returns (bytes32) {
+        return keccak256(abi.encode(block.chainid, address(this), roundId, hospital, digest));
+    }
+
+    function _requireInRound(uint256 roundId, Member memory caller) internal view {
+        if (caller.version > _rounds[roundId].membersVersion) revert NotInRound(roundId, msg.sender);
+    }
+
+    function _setParameters(RoundParameters memory parameters_) private {
+        _requireRange("minHospitals", parameters_.minHospitals, MIN_HOSPITALS, MAX_HOSPITALS);
+        _parameters = parameters_;
+        emit ParametersSet(parameters_);
+    }
+
+    function _key(Content calldata model) internal pure returns (bytes32) {
+        return keccak256(abi.encode(model.cid, model.digest, model.codec));
+    }
+}
