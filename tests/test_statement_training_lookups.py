@@ -15,7 +15,7 @@ from training_checks import all_names, broken, unbalanced
 
 from bfl_ref.fixed_point.rule import WEIGHT_LIMIT
 from bfl_ref.stark.field import P
-from bfl_ref.statements.training import AFTER, BUS, BYTE, CLIP, NOISE, OF_SIGMOID, RANGE, WEIGHT
+from bfl_ref.statements.training_layout import AFTER, BUS, BYTE, CLIP, NOISE, OF_SIGMOID, RANGE, WEIGHT
 from bfl_ref.statements.training_trace import Step
 
 Case = tuple[

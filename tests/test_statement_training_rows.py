@@ -11,7 +11,7 @@ from training_checks import broken
 
 from bfl_ref.fixed_point import CLIP_TABLE
 from bfl_ref.stark.field import F, P
-from bfl_ref.statements.training import AFTERWARDS, COMMITMENT, ROWS
+from bfl_ref.statements.training_layout import AFTERWARDS, COMMITMENT, ROWS
 from bfl_ref.statements.training_trace import Step, padded, row_values
 
 Case = tuple[

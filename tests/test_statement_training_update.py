@@ -12,7 +12,7 @@ from training_checks import broken
 from bfl_ref.fixed_point.rule import WEIGHT_LIMIT
 from bfl_ref.fixed_point.training import State
 from bfl_ref.stark.field import P
-from bfl_ref.statements.training import AFTERWARDS, COMMITMENT
+from bfl_ref.statements.training_layout import AFTERWARDS, COMMITMENT
 from bfl_ref.statements.training_trace import Step
 
 Case = tuple[

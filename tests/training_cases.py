@@ -21,7 +21,8 @@ from bfl_ref.statements import training as statement
 from bfl_ref.statements import training_cells as cells_of
 from bfl_ref.statements import training_trace as traces
 from bfl_ref.statements.poseidon2 import DIGEST, WIDTH
-from bfl_ref.statements.training import A_ROW, Training
+from bfl_ref.statements.training import Training
+from bfl_ref.statements.training_layout import A_ROW
 from bfl_ref.statements.training_trace import Step
 
 FEATURES = {1: 34, 2: 50}

@@ -12,7 +12,8 @@ from ..fixed_point.rule import NOISE_TABLE, NORM, SEGMENT_ROWS, SIGMOID, TABLE, 
 from ..stark.field import F
 from . import three_rows
 from .poseidon2 import DIGEST, WIDTH
-from .training import A_ROW, BLOCK, Training
+from .training import Training
+from .training_layout import A_ROW, BLOCK
 
 Cells = dict[str, np.ndarray]  # column name -> (width, blocks, 16) int64
 
