@@ -55,7 +55,14 @@ class VerifiedMember(Member):
         rng = self._beacon_rng(round_)
         return beacon.deal(len(started.validators), started.threshold, rng), rng
 
+    def _listed(self, round_: Round) -> bool:
+        """Whether the round's beacon counts on it: a validator that could not pay the penalty is not asked."""
+        (started,) = round_.events(BeaconStarted)
+        return self.account.address in started.validators
+
     def deal(self, round_: Round) -> None:
+        if not self._listed(round_):
+            return
         (started,) = round_.events(BeaconStarted)
         dealing, rng = self._dealing(round_)
         own = self.account.address
@@ -68,12 +75,16 @@ class VerifiedMember(Member):
         round_.system.beacon.commit(round_.round_id, commitments, hashes, sealed, sender=self.account)
 
     def reveal(self, round_: Round, which: int) -> None:
+        if not self._listed(round_):
+            return
         dealing, _ = self._dealing(round_)
         round_.system.beacon.reveal(round_.round_id, which, dealing.secrets[which], sender=self.account)
 
     def rebuild(self, round_: Round, which: int) -> None:
         """Posts this holder's share of every secret that is still kept back."""
         client, own = round_.system.beacon, self.account.address
+        if not self._listed(round_):
+            return
         holder = client.validators_of(round_.round_id).index(own)
         for dealt in round_.events(SecretsCommitted):
             state = client.dealing_of(round_.round_id, which, dealt.validator).state

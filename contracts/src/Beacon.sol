@@ -115,6 +115,8 @@ contract Beacon is Secrets {
         address[] memory members = consortium.members();
         for (uint256 i = 0; i < members.length; ++i) {
             if (consortium.rolesOf(members[i]) & VALIDATOR == 0) continue;
+            // who cannot pay the penalty would choose between two values for nothing
+            if (vault.stakeOf(members[i]).active < penalty) continue;
             _validators[roundId].push(members[i]);
             _listed[roundId][members[i]] = true;
         }

@@ -83,6 +83,19 @@ contract BeaconTest is VerifiedDeployment {
         openRound();
     }
 
+    /// @dev Stake that is being unlocked does not count: it may be gone when a penalty is due.
+    function test_start_validatorThatCannotPay_isNotListed() public {
+        vm.prank(operators[2]);
+        vault.requestUnlock(30 - BEACON_PENALTY + 1);
+        openRound();
+        address[] memory listed = beacon.validatorsOf(1);
+        vm.assertEq(listed.length, 4);
+        for (uint256 i = 0; i < 4; ++i) {
+            vm.assertTrue(listed[i] != operators[2], "cannot pay, and listed");
+        }
+        vm.assertEq(beacon.thresholdOf(1), 3);
+    }
+
     function test_start_stagesTooShort_reverts() public {
         uint24[9] memory short = durations();
         short[0] = 2;

@@ -135,7 +135,8 @@ interface IBeacon is IGoverned {
         uint256 share
     ) external;
 
-    /// @notice Begins a round in phase Select: its validators are those of this moment. ROUNDS_ROLE only.
+    /// @notice Begins a round in phase Select: its validators are those that hold the role and `penalty` of active stake at this
+    /// moment. ROUNDS_ROLE only.
     /// @param until Last block of Select.
     /// @param penalty What each secret that is kept back or dealt falsely costs its dealer.
     function start(uint256 roundId, uint32 until, uint96 penalty) external;
