@@ -4,10 +4,11 @@ Each function takes plain numbers, draws into a new figure and returns it; axes 
 those of Okabe and Ito (2008), which readers with any kind of colour vision tell apart.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -89,6 +90,7 @@ def seconds_against_gas(lines: Sequence[Mapping[str, float]]) -> Figure:
     ax.set(
         xlabel="seconds to prove", ylabel="million gas to verify", title="100 proven bits; labels: blow-up"
     )
+    ax.margins(0.08)
     ax.set_ylim(bottom=0)
     ax.legend(frameon=False)
     return fig
@@ -103,6 +105,82 @@ def phase_timeline(phases: Sequence[str], blocks: Sequence[int], title: str) -> 
     ax.set_yticks(range(len(phases)), phases)
     ax.invert_yaxis()
     ax.set(xlabel="block", title=title)
+    return fig
+
+
+def audit_grid(
+    steps: Mapping[str, int], drawn: Collection[tuple[str, int]], false: Collection[tuple[str, int]]
+) -> Figure:
+    """A round's steps as squares, a line each hospital: which are drawn to be audited, and which of them are false.
+
+    steps: hospital -> number of its steps.   drawn, false: (hospital, step).
+    """
+    cells = [(name, step) for name, count in steps.items() for step in range(count)]
+    kinds = {
+        (False, False): ("#dddddd", "true, not drawn"),
+        (True, False): (BLUE, "true, drawn: to be proven"),
+        (False, True): (ORANGE, "false, not drawn: not seen"),
+        (True, True): (RED, "false, drawn: no proof"),
+    }
+    fig, ax = plt.subplots(figsize=(7.4, 0.9 + 0.32 * len(steps)), layout="constrained")
+    names = list(steps)
+    for kind, (color, label) in kinds.items():
+        at = [(step, names.index(n)) for n, step in cells if ((n, step) in drawn, (n, step) in false) == kind]
+        if at:
+            xs, ys = zip(*at, strict=True)
+            ax.scatter(xs, ys, s=70, marker="s", color=color, label=label)
+    ax.set_yticks(range(len(names)), names)
+    ax.invert_yaxis()
+    ax.margins(y=0.3)
+    ax.set(xlabel="step of the round")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.legend(
+        frameon=False, ncols=4, fontsize=8, loc="upper center", bbox_to_anchor=(0.45, -0.1 - 1 / len(names))
+    )
+    return fig
+
+
+def trace_map(values: np.ndarray, groups: Mapping[str, int], title: str) -> Figure:
+    """A trace as a picture: rows from left to right, columns from top to bottom, colour by sign and size.
+
+    values (columns, rows): signed integers.   groups: label -> its first column, in order.
+    """
+    bits = np.log2(1 + np.abs(values.astype(float)))
+    fig, ax = plt.subplots(figsize=(7.4, 5.0), layout="constrained")
+    # the square root makes single bits visible beside 31-bit field elements
+    size, top = np.sign(values) * np.sqrt(bits), np.sqrt(31)
+    image = ax.imshow(size, aspect="auto", interpolation="nearest", cmap="PuOr", vmin=-top, vmax=top)
+    ax.set_yticks(list(groups.values()), list(groups), fontsize=8)
+    ax.set(xlabel="row of the trace", title=title)
+    for row in range(16, values.shape[1], 16):
+        ax.axvline(row - 0.5, color="black", lw=0.4)
+    marks = np.array([-30, -20, -10, -1, 0, 1, 10, 20, 30])
+    bar = fig.colorbar(
+        image, label="bits of the number, with its sign", ticks=np.sign(marks) * np.sqrt(abs(marks))
+    )
+    bar.set_ticklabels([str(mark) for mark in marks])
+    return fig
+
+
+def detection_curves(
+    bad: Sequence[int],
+    curves: Mapping[str, Sequence[float]],
+    measured: Mapping[str, Sequence[float]],
+    title: str,
+) -> Figure:
+    """Probability that a cheat is caught, by how many steps are false: formulas (lines) and measured frequencies (dots).
+
+    Curves come in pairs of one colour: detection, and dashed what colluding validators leave of it.
+    """
+    fig, ax = plt.subplots(figsize=(6.8, 3.4), layout="constrained")
+    for i, (name, values) in enumerate(curves.items()):
+        ax.plot(bad, values, color=PALETTE[i // 2], ls="--" if i % 2 else "-", label=name)
+    for name, values in measured.items():
+        i = list(curves).index(name)
+        ax.plot(bad, values, "o" if i % 2 == 0 else "s", ms=4, color=PALETTE[i // 2])
+    ax.set(xlabel="false steps", ylabel="caught with probability", ylim=(0, 1.03), title=title)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.legend(frameon=False, fontsize=8)
     return fig
 
 

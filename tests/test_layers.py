@@ -29,7 +29,6 @@ LAYERS = [
     "stark.verifier",
     "statements.poseidon2",
     "fixed_point",
-    "privacy",
     "statements",
     "stark.solidity",
     "beacon",
