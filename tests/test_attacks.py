@@ -77,7 +77,7 @@ ATTACKS = [
     Attack("OtherHyper", 1),
     Attack("Unclipped", 0, prover=no_proof),
     Attack("NoNoise", 1, prover=no_proof),
-    Attack("MoreSteps", 0),
+    Attack("MoreSteps", 0, prover=no_proof),
     Attack("WrongRows", 1),
     Attack("DroppedRows", 0, prover=no_proof),
     Attack("DuplicatedRows", 0, prover=no_proof),
