@@ -17,7 +17,7 @@ from .chain.stark import deploy_verifier, generated_evaluators
 from .data import Federation, Silo
 from .fixed_point import Hyper, commit_rows, halves_of
 from .integers import INTEGERS
-from .protocol import Member, Rng
+from .protocol import VERIFIED_DURATIONS, Member, Rng
 from .stark.field import random_base
 from .stark.solidity.statements import training_setup
 from .statements.poseidon2 import DIGEST
@@ -29,6 +29,8 @@ BALANCE = 1_000 * TOKEN
 STAKE = 100 * TOKEN
 OPERATORS = 3
 AGGREGATING_HOSPITALS = 2
+# no shorter than a verified round, so that what a validator answers for cannot be withdrawn before its secrets are settled
+UNLOCK_DELAY = sum(VERIFIED_DURATIONS)  # blocks
 MIN_HOSPITALS = 3  # the contract's own minimum: with two, each could subtract itself from the average
 
 
@@ -82,6 +84,7 @@ def assemble(
         model=(INTEGERS if training else FLOATS).put(store, genesis_model, 0),
         parameters=RoundParameters(STAKE, MIN_HOSPITALS, verified=training is not None),
         training=training,
+        unlock_delay=UNLOCK_DELAY if training else Genesis.unlock_delay,
     )
     verifiers: list[str | None] = [None, None]
     if training:
