@@ -90,8 +90,8 @@ def seconds_against_gas(lines: Sequence[Mapping[str, float]]) -> Figure:
     ax.set(
         xlabel="seconds to prove", ylabel="million gas to verify", title="100 proven bits; labels: blow-up"
     )
-    ax.margins(0.08)
-    ax.set_ylim(bottom=0)
+    ax.margins(x=0.08)
+    ax.set_ylim(0, 1.12 * max(line["verify_gas"] for line in lines) / 1e6)
     ax.legend(frameon=False)
     return fig
 

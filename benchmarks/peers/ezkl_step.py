@@ -18,8 +18,12 @@ LEARNING_RATE = 0.1
 class GradientStep(torch.nn.Module):
     """w - learning rate * mean over the batch of (sigmoid(w . x) - y) x.   x (n, d), y (n, 1), w (d, 1)."""
 
+    def __init__(self, batch: int):
+        super().__init__()
+        self.batch = batch
+
     def forward(self, x: Any, y: Any, w: Any) -> Any:
-        return w - LEARNING_RATE * ((torch.sigmoid(x @ w) - y).T @ x).T / len(x)
+        return w - LEARNING_RATE * ((torch.sigmoid(x @ w) - y).T @ x).T / self.batch
 
 
 def prove_batch(rows: Rows) -> dict[str, Any]:
@@ -40,7 +44,7 @@ def prove_batch(rows: Rows) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         try:
-            torch.onnx.export(GradientStep(), inputs, "step.onnx", dynamo=False, opset_version=18)
+            torch.onnx.export(GradientStep(len(x)), inputs, "step.onnx", dynamo=False, opset_version=18)
             Path("input.json").write_text(json.dumps({"input_data": [a.flatten().tolist() for a in inputs]}))
             ezkl.gen_settings("step.onnx", "settings.json", py_run_args=visible)
             ezkl.calibrate_settings("input.json", "step.onnx", "settings.json", "resources")
