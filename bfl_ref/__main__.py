@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,14 +21,13 @@ import torch
 from web3.exceptions import Web3Exception
 
 from . import data, figures, report
-from .cast import OPERATORS, training_parameters
+from .cast import OPERATORS
 from .chain.errors import ContractError
 from .chain.node import open_chain
-from .chain.records import TrainingParameters
 from .comparison import OnChain, off_chain, on_chain
-from .fixed_point import settings
 from .history import BLOCKS_FILE, STORE_FOLDER, past_rounds, save_chain
-from .learning import TrainConfig, chosen_config
+from .options import Prepared, budgets, parse, prepare
+from .privacy.ledger import BudgetExhausted, DamagedLedger
 from .proving import prove_here, prover_pool
 
 NOTES = (
@@ -39,60 +37,36 @@ NOTES = (
     "store (every member recomputes the average) and the data of its transactions.",
 )
 NOTES_OF = {
-    "basic": (
-        "Basic BFL: no proof of training, no differential privacy, no secret sharing; members see each other's updates.",
-    ),
+    "basic": ("Basic BFL: no proof of training, no secret sharing; members see each other's updates.",),
     "verified": (
         "Verified BFL trains logistic regression in integers, one full step for each segment of up to 512 rows; the "
         "baselines above train the same model in floats by mini-batches. A drawn step that its hospital does not prove "
         "costs the hospital its stake and its place in the round. Nothing here proves that the records are true.",
-        "No secret sharing: members see each other's updates. With --noise 0 there is no differential privacy either.",
+        "No secret sharing: members see each other's updates.",
     ),
 }
-
-
-def parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m bfl_ref",
-        description=__doc__.split("\n")[0],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    add = parser.add_argument
-    add("--dataset", default="thyroid", help=f"one of {', '.join(data.NAMES)}")
-    add("--features", default="plain", help='"plain" or "clinical" (thyroid only)')
-    add("--path", default=None, help="mimic3: PhysioNet folder; csv: the file")
-    add("--target", default=None, help="csv: name of the column with 0/1 labels")
-    add("--silo", default=None, help="csv: name of the column that names the hospital")
-    add("--rounds", type=int, default=5, help="federated rounds, 1 to 1000")
-    add("--protocol", default="verified", help='"verified" (proofs of training, audited) or "basic" (none)')
-    add("--audit-rate", type=float, default=0.1, help="verified: share of all training steps audited, 0 to 1")
-    add("--noise", type=int, default=0, help="verified: scale of the proven noise, 0 (none) to 4000")
-    add("--model", default="logistic", help='"logistic" or, in the basic protocol, "mlp" (64-32)')
-    add(
-        "--chain", default="embedded", help='"embedded", "anvil", or an http(s) URL (keys: variable BFL_KEYS)'
-    )
-    add("--chain-id", type=int, default=None, help="refuse a chain with another id")
-    add(
-        "--seed",
-        type=int,
-        default=0,
-        help="0 or more: split, initial weights, order of rows, keys of the local chain",
-    )
-    add("--out", type=Path, default=Path("runs"), help="folder in which the run's folder is made")
-    add("--fast", action="store_true", help="two rounds, one pass each: a look at the whole path in seconds")
-    return parser.parse_args(arguments)
+NO_PRIVACY = "No differential privacy: that is --epsilon."
+PRIVACY = (
+    "Each hospital's epsilon holds for one of its patients replaced by another, over all rounds, against everybody but the "
+    "hospital itself. Scales and settings are public; that settings were chosen on training rows is not charged. The "
+    "baselines train on the same scales, without privacy."
+)
+REFUSALS = (
+    *(ValueError, OSError, ModuleNotFoundError, ContractError, Web3Exception),
+    *(BudgetExhausted, DamagedLedger),
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the job; 0, or 2 after one line that says what was wrong and what would be right. Ctrl-C: 130."""
-    options = parse(sys.argv[1:] if arguments is None else arguments)
+    options = parse(sys.argv[1:] if arguments is None else arguments, (__doc__ or "").split("\n")[0])
     torch.set_num_threads(1)  # small models train faster so, and give the same bits on any number of cores
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     try:
         prepared = prepare(options)
         with new_folder(options.out / stamp) as partial:
-            summary = run(options, *prepared, partial)
-    except (ValueError, OSError, ModuleNotFoundError, ContractError, Web3Exception) as error:
+            summary = run(options, prepared, partial)
+    except REFUSALS as error:
         print(f"error: {type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -101,6 +75,8 @@ def main(arguments: list[str] | None = None) -> int:
     print(report.text_table(summary["results"]))
     if "audits" in summary:
         print("\n" + report.audits_line(summary["audits"]))
+    if "privacy" in summary:
+        print("\n" + "\n".join(report.privacy_lines(summary["privacy"])))
     print(f"\n{options.out / stamp}/report.html has figures and rounds")
     if (options.out / stamp / BLOCKS_FILE).exists():
         print("rebuild the model from blocks and store alone:")
@@ -134,43 +110,11 @@ def new_folder(folder: Path) -> Iterator[Path]:
         raise
 
 
-def prepare(
-    options: argparse.Namespace,
-) -> tuple[data.Federation, TrainConfig, TrainingParameters | None]:
-    """Everything that can be refused before anything is written."""
-    if not 1 <= options.rounds <= 1000:
-        raise ValueError(f"--rounds: expected 1 to 1000, got {options.rounds}")
-    if options.protocol not in NOTES_OF:
-        raise ValueError(f"--protocol: expected 'verified' or 'basic', got {options.protocol!r}")
-    config = replace(chosen_config(options.dataset, options.model, seed=options.seed), rounds=options.rounds)
-    if options.protocol == "verified" and options.model != "logistic":
-        raise ValueError(f"--model {options.model}: proofs are of logistic regression; add --protocol basic")
-    if options.fast:
-        config = replace(config, rounds=min(2, options.rounds), local_epochs=1)
-    chosen = {"path": options.path, "target": options.target, "silo": options.silo}
-    federation = data.load(options.dataset, seed=options.seed, features=options.features, **chosen)
-    return federation, config, training_of(options, len(federation.feature_names))
-
-
-def training_of(options: argparse.Namespace, features: int) -> TrainingParameters | None:
-    """What hospitals of a verified federation are to do, from the data set's settings; None in the basic protocol."""
-    if options.protocol == "basic":
-        return None
-    _, hyper = settings.verified(options.dataset, options.features, options.noise)
-    return training_parameters(
-        features, replace(hyper, epochs=1) if options.fast else hyper, options.audit_rate
-    )
-
-
-def run(
-    options: argparse.Namespace,
-    federation: data.Federation,
-    config: TrainConfig,
-    training: TrainingParameters | None,
-    folder: Path,
-) -> dict[str, Any]:
+def run(options: argparse.Namespace, prepared: Prepared, folder: Path) -> dict[str, Any]:
     """All four systems; writes the run into `folder` and returns its summary."""
     begin = time.perf_counter()
+    federation, config = prepared.federation, prepared.config
+    training, private = prepared.training, prepared.private
     rows = sum(len(silo.y_train) for silo in federation.silos)
     print(f"{federation.name}: {rows} training rows in {len(federation.silos)} silos; {config.rounds} rounds")
     keys = len(federation.silos) + OPERATORS
@@ -178,7 +122,9 @@ def run(
     with opened as node, prover_pool() if training else nullcontext(prove_here) as prover:
         # the chain first: what is wrong with it shows at once, not after all baselines were trained
         store = folder / STORE_FOLDER
-        chain = on_chain(node, store, federation, config, options.dataset, training, prover)
+        ledgers = budgets(options, prepared, folder)
+        said = training, prover, private, ledgers
+        chain = on_chain(node, store, federation, config, options.dataset, *said)
         results = {**off_chain(federation, config), f"{options.protocol}_bfl": chain.figures()}
         summary = {
             "dataset": federation.name,
@@ -191,13 +137,22 @@ def run(
             "seconds": round(time.perf_counter() - begin, 2),
             "results": results,
             "chain": {
-                "gas_per_round": chain.gas / config.rounds,
+                "gas_per_round": chain.figures()["gas_per_round"],
                 "transactions": chain.transactions,
                 "head": chain.system.head(),
             },
         }
         if training:
             summary["audits"] = {"rate": options.audit_rate, **chain.audits()}
+        if private:
+            summary["privacy"] = {
+                "mechanism": private.mechanism,
+                "epsilon": private.epsilon,
+                "delta": private.delta,
+                "randomness": "operating system",
+                "hospitals": chain.privacy,
+                "exhausted": chain.exhausted,
+            }
         report.write_summary(summary, folder / "summary.json")
         draw(federation, summary, chain, folder)
         save_chain(chain.system, folder)
@@ -242,6 +197,7 @@ def draw(federation: data.Federation, summary: dict[str, Any], chain: OnChain, f
     notes = [*federation.notes, *NOTES, *NOTES_OF[summary["protocol"]]]
     if "audits" in summary:
         notes.append(report.audits_line(summary["audits"]))
+    notes += [PRIVACY, *report.privacy_lines(summary["privacy"])] if "privacy" in summary else [NO_PRIVACY]
     report.write_html(summary, notes, pictures, table, folder / "report.html")
 
 

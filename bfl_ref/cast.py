@@ -3,6 +3,7 @@
 The default cast of docs/threat-model.md: every member validates; the three operators and the first two hospitals aggregate.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +15,11 @@ from .chain.contracts import Genesis, System, deploy
 from .chain.node import Node
 from .chain.records import Role, RoundParameters, TrainingParameters
 from .chain.stark import deploy_verifier, generated_evaluators
-from .data import Federation, Silo
+from .data import Federation
 from .fixed_point import Hyper, commit_rows, halves_of
 from .integers import INTEGERS
+from .privacy.ledger import Budget
+from .private import DpsgdMember, Plan
 from .protocol import VERIFIED_DURATIONS, Member, Rng
 from .stark.field import random_base
 from .stark.solidity.statements import training_setup
@@ -53,12 +56,15 @@ def assemble(
     genesis_model: Any,
     rng: Rng,
     training: TrainingParameters | None = None,
+    plan: Plan | None = None,
+    budgets: Sequence[Budget] = (),
 ) -> Consortium:
     """Deploy the contracts with every silo and three operators as members; each hospital stakes 100 tokens.
 
     A round needs three of them; the stake that selection asks for is what everybody staked.
     genesis_model: float weights; with `training`, whose rounds are verified, integers. Then the operators stake too, since a
     validator answers for its beacon secrets, and every hospital registers its rows.
+    plan, budgets: of private rounds, `private.plan` and `private.open_budgets`; each hospital fixes its budget on chain.
     Raises ValueError for fewer than three silos, or fewer funded keys than members.
     """
     if len(federation.silos) < MIN_HOSPITALS:
@@ -68,16 +74,29 @@ def assemble(
     names = [silo.name for silo in federation.silos] + [f"operator {i + 1}" for i in range(OPERATORS)]
     if len(node.accounts) < len(names):
         raise ValueError(f"{len(names)} members need a key each, the node has {len(node.accounts)}")
-    silos = [*federation.silos, *[None] * OPERATORS]
-    members = tuple(
-        _member(name, account, silo, rng, training is not None, node.kind == "embedded")
-        for name, account, silo in zip(names, node.accounts, silos, strict=False)
-    )
+    if plan is not None and len(budgets) != len(federation.silos):
+        raise ValueError(
+            f"expected a budget for each of {len(federation.silos)} hospitals, got {len(budgets)}"
+        )
+    repeatable = node.kind == "embedded" and plan is None
+
+    def member(index: int, name: str, account: LocalAccount) -> Member:
+        if index >= len(federation.silos):
+            return (Member if training is None else VerifiedMember)(name, account, None, rng)
+        silo, budget = federation.silos[index], budgets[index] if plan else None
+        if training is not None:
+            rows, seed = commit_rows(silo.x_train, silo.y_train, rng), random_base(DIGEST, rng)
+            return VerifiedMember(name, account, silo, rng, rows, seed, repeatable, budget=budget)
+        if plan is not None and plan.config is not None:
+            return DpsgdMember(name, account, silo, rng, plan.config, plan.multipliers[index], budget=budget)
+        return Member(name, account, silo, rng, budget=budget)
+
+    members = tuple(member(i, *each) for i, each in enumerate(zip(names, node.accounts, strict=False)))
     roles: dict[str, Role] = {}
-    for index, member in enumerate(members):
-        aggregates = member.silo is None or index < AGGREGATING_HOSPITALS
+    for index, one in enumerate(members):
+        aggregates = one.silo is None or index < AGGREGATING_HOSPITALS
         role = Role.VALIDATOR | (Role.AGGREGATOR if aggregates else Role(0))
-        roles[member.account.address] = role | (Role.HOSPITAL if member.silo is not None else Role(0))
+        roles[one.account.address] = role | (Role.HOSPITAL if one.silo is not None else Role(0))
     genesis = Genesis(
         members=roles,
         balances=dict.fromkeys(roles, BALANCE),
@@ -93,14 +112,17 @@ def assemble(
         contract = deploy_verifier(node, made, generated_evaluators()[name], deployer)
         verifiers[training.halves - 1] = contract.address
     system = deploy(node, genesis, members[0].account, verifiers)
-    for member in members:
-        if member.silo is not None or training:
-            system.token.approve(system.vault.address, STAKE, sender=member.account)
-            system.vault.lock(STAKE, sender=member.account)
-        if isinstance(member, VerifiedMember):
-            system.beacon.publish_key(public_key(encryption_key(member)), sender=member.account)
-            if member.rows is not None:
-                register(system, store, member)
+    for one in members:
+        if one.silo is not None or training:
+            system.token.approve(system.vault.address, STAKE, sender=one.account)
+            system.vault.lock(STAKE, sender=one.account)
+        if isinstance(one, VerifiedMember):
+            system.beacon.publish_key(public_key(encryption_key(one)), sender=one.account)
+            if one.rows is not None:
+                register(system, store, one)
+        if (budget := one.budget) is not None:
+            delta = round(budget.ledger.delta * 10**18)
+            system.privacy.fix_budget(budget.ledger.budget_micro, delta, sender=one.account)
     return Consortium(system, members)
 
 
@@ -118,13 +140,3 @@ def training_parameters(
     return TrainingParameters(
         halves_of(features), hyper.epochs, hyper.rate, hyper.clip, hyper.noise, rate, *shares
     )
-
-
-def _member(
-    name: str, account: LocalAccount, silo: Silo | None, rng: Rng, verified: bool, repeatable: bool
-) -> Member:
-    if not verified:
-        return Member(name, account, silo, rng)
-    rows = None if silo is None else commit_rows(silo.x_train, silo.y_train, rng)
-    seed = None if silo is None else random_base(DIGEST, rng)
-    return VerifiedMember(name, account, silo, rng, rows, seed, repeatable)

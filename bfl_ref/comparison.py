@@ -21,6 +21,8 @@ from .chain.records import Phase, TrainingParameters
 from .data import Federation
 from .integers import INTEGERS
 from .learning import Scores, TrainConfig
+from .privacy.ledger import Budget
+from .private import Plan, spent
 from .protocol import play_round, put_task
 from .proving import Measured, Prover, prove_here
 from .store import FolderStore, MeteredStore
@@ -34,6 +36,7 @@ class OnChain:
 
     curve: scores before the first round and after each.  gas, transactions: of all rounds, set-up not counted.
     proof_seconds, proof_bytes: of all audited proofs, in order; none in a basic federation.
+    privacy: `private.spent` of the hospitals; empty if nothing is private.  exhausted: why the last round was not reached.
     """
 
     system: System
@@ -44,6 +47,8 @@ class OnChain:
     transactions: int
     proof_seconds: list[float]
     proof_bytes: list[int]
+    privacy: dict[str, dict[str, float]]
+    exhausted: str
 
     def figures(self) -> dict[str, float]:
         """One row of the table of results."""
@@ -111,15 +116,20 @@ def on_chain(
     dataset: str,
     training: TrainingParameters | None = None,
     prover: Prover = prove_here,
+    plan: Plan | None = None,
+    budgets: Sequence[Budget] = (),
 ) -> OnChain:
     """Deploy the default cast and play all rounds; the store is kept in `folder`. training: of verified rounds.
 
-    Salts come from the operating system; on the embedded chain from the seed, so that a run can be repeated bit by bit.
-    Raises RuntimeError if a round ends without a model, which honest members never see.
+    plan, budgets: of private rounds, see `assemble`; they end early when so many budgets are exhausted that no model comes.
+    Salts come from the operating system; on the embedded chain from the seed, so that a run can be repeated bit by bit, but
+    for private rounds, whose noise nobody may be able to repeat.
+    Raises RuntimeError if a round ends without a model, which honest members never see; BudgetExhausted if the first does.
     """
     begin = time.perf_counter()
     store = MeteredStore(FolderStore(folder))
-    rng = np.random.default_rng(config.seed).bytes if node.kind == "embedded" else secrets.token_bytes
+    seeded = node.kind == "embedded" and plan is None
+    rng = np.random.default_rng(config.seed).bytes if seeded else secrets.token_bytes
     features = len(federation.feature_names)
     rule = INTEGERS if training else FLOATS
     start = fixed_point.initial_weights(features) if training else learning.initial_weights(config, features)
@@ -129,22 +139,30 @@ def on_chain(
             return fixed_point.scores(model, federation.x_test, federation.y_test)
         return learning.evaluate(model, federation, config)
 
-    consortium = assemble(node, store, federation, start, rng, training)
+    consortium = assemble(node, store, federation, start, rng, training, plan, budgets)
     task = put_task(store, dataset, training or config)
     first_block, moved = node.web3.eth.block_number + 1, store.moved
-    curve, measured = [scored(start)], Measured(prover)
+    curve, measured, exhausted = [scored(start)], Measured(prover), ""
     for _ in tqdm(range(config.rounds), desc="rounds on chain"):
         outcome = play_round(consortium.system, store, consortium.members, task, config, measured)
+        if outcome.exhausted and outcome.phase is not Phase.FINALISED:
+            reason = next(iter(outcome.exhausted.values()))
+            if len(curve) == 1:
+                raise reason
+            exhausted = f"round {outcome.round_id} had too few hospitals: {reason}"
+            break
         if outcome.phase is not Phase.FINALISED:
             raise RuntimeError(
                 f"round {outcome.round_id} was {outcome.phase.name.lower()}: {outcome.rejected}"
             )
         curve.append(scored(rule.load(store.inner, outcome.model)))
     gas, calldata, transactions = _costs(node, first_block)
-    per_round = (store.moved - moved + calldata) / config.rounds
+    per_round = (store.moved - moved + calldata) / (len(curve) - 1)
     seconds = time.perf_counter() - begin
+    proofs = measured.seconds, measured.sizes
+    privacy = spent(consortium.members)
     return OnChain(
-        consortium.system, curve, seconds, per_round, gas, transactions, measured.seconds, measured.sizes
+        consortium.system, curve, seconds, per_round, gas, transactions, *proofs, privacy, exhausted
     )
 
 

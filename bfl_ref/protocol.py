@@ -12,7 +12,7 @@ A member is an object whose methods answer what a phase asks of it; None is sile
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from eth_account.signers.local import LocalAccount
@@ -26,6 +26,7 @@ from .chain.records import Content, Phase, Role, Stage, TrainingParameters
 from .data import Silo
 from .integers import INTEGERS
 from .learning import TrainConfig, local_update
+from .privacy.ledger import Budget, BudgetExhausted
 from .proving import ProofTask, Prover, prove_here
 from .store import Store, canonical_json, cid_of
 
@@ -86,12 +87,16 @@ class Round:
 
 @dataclass(frozen=True, eq=False)
 class Member:
-    """A party with a key. silo: a hospital's rows, None for an operator. rng(k): k random bytes for salts."""
+    """A party with a key. silo: a hospital's rows, None for an operator. rng(k): k random bytes for salts.
+
+    budget: what its patients may still lose; None: training is not private.
+    """
 
     name: str
     account: LocalAccount
     silo: Silo | None
     rng: Rng
+    budget: Budget | None = field(default=None, kw_only=True)
 
     def deal(self, round_: Round) -> None:
         """Phase select: what a validator commits to for the beacon. A basic round has none."""
@@ -101,6 +106,13 @@ class Member:
 
     def rebuild(self, round_: Round, which: int) -> None:
         """The same phases: its shares of secrets that others keep back."""
+
+    def pay(self, round_: Round) -> None:
+        """Phase train, before anything else: charge the privacy ledger and post what is spent. BudgetExhausted."""
+        if self.budget is not None:
+            task = f"{round_.system.node.web3.eth.chain_id}/{round_.system.rounds.address}"
+            spent = self.budget.pay(task, round_.round_id)
+            round_.system.privacy.post(round_.round_id, spent, sender=self.account)
 
     def train(self, round_: Round, config: TrainConfig) -> Any:
         """Phase train: the weights after this hospital's local training."""
@@ -157,6 +169,7 @@ class Outcome:
     """How a round ended: its last phase and the model in force now.
 
     rejected: hospital -> why its committed update was left out.  refused: member -> why a contract refused its transaction.
+    exhausted: hospital -> why it did not train.
     """
 
     round_id: int
@@ -164,6 +177,7 @@ class Outcome:
     model: Content
     rejected: dict[str, str]
     refused: dict[str, ContractError]
+    exhausted: dict[str, BudgetExhausted]
 
 
 def play_round(
@@ -181,6 +195,8 @@ def play_round(
     """
     parties: dict[str, Member] = {member.account.address: member for member in members}
     refused: dict[str, ContractError] = {}
+    exhausted: dict[str, BudgetExhausted] = {}
+    updates: dict[Member, Any] = {}
     files: list[bytes] = []
     verified = system.rounds.parameters().verified
     rule, durations = (INTEGERS, VERIFIED_DURATIONS) if verified else (FLOATS, DURATIONS)
@@ -206,13 +222,22 @@ def play_round(
                 each(validators, lambda member: member.rebuild(round_, which))
         advance(round_, members)
 
+    def train(member: Member) -> None:
+        try:
+            member.pay(round_)
+        except BudgetExhausted as reason:
+            exhausted[member.account.address] = reason
+        else:
+            updates[member] = member.train(round_, config)
+
     def commit(member: Member) -> None:
-        update = updates[member]
+        update = updates.get(member)
         if update is not None and (file := member.commit(round_, update)) is not None:
             files.append(file)
 
     def prove() -> None:
-        asked = [(m, t) for m in selected if updates[m] is not None for t in m.audited(round_, updates[m])]
+        trained = [m for m in selected if updates.get(m) is not None]
+        asked = [(m, t) for m in trained for t in m.audited(round_, updates[m])]
         for (member, task), proof in zip(asked, prover([task for _, task in asked]), strict=True):
             each([member], lambda m, t=task, p=proof: m.show(round_, updates[m], t, p))  # type: ignore[misc]
 
@@ -228,7 +253,7 @@ def play_round(
     beacon(0)  # select: the contract draws
     if not round_.over:
         selected = [parties[a] for a in system.rounds.hospitals_of(round_id) if a in parties]
-        updates = {member: member.train(round_, config) for member in selected}
+        each(selected, train)
         advance(round_, members)
         each(selected, commit)
         advance(round_, members)
@@ -249,7 +274,7 @@ def play_round(
     if not round_.over:
         advance(round_, members)  # settle
     current = system.registry.current().content
-    return Outcome(round_id, round_.phase, current, round_.next_model()[1], refused)
+    return Outcome(round_id, round_.phase, current, round_.next_model()[1], refused, exhausted)
 
 
 def wait_for(round_: Round, which: int, stage: Stage) -> None:

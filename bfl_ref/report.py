@@ -67,6 +67,19 @@ def audits_line(audits: Mapping[str, float]) -> str:
     )
 
 
+def privacy_lines(privacy: Mapping[str, Any]) -> list[str]:
+    """A private run's cost to each hospital's patients, a sentence each, and what stopped it, if anything did."""
+    lines = [
+        f"{name}: epsilon {paid['spent']:.3f} of {paid['budget']:g} spent in {paid['rounds']:.0f} rounds"
+        for name, paid in privacy["hospitals"].items()
+    ]
+    head = (
+        f"differential privacy, mechanism {privacy['mechanism']}, delta {privacy['delta']:g}, one patient replaced; "
+        f"noise from the {privacy['randomness']}"
+    )
+    return [head, *lines, *([privacy["exhausted"]] if privacy["exhausted"] else [])]
+
+
 def write_summary(summary: Mapping[str, Any], path: Path) -> None:
     """Write summary.json: keys in the order given, two spaces, a newline at the end."""
     path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")

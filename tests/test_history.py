@@ -156,7 +156,7 @@ def edit_blocks(run: Path, number: int, change: str) -> None:
         at = 6 + 33 + 33 + 21 + 1
         block[at] ^= 1
     elif change == "transaction":  # the end of the block, where its one transaction's signature is
-        block[-200] ^= 1
+        block[-50] ^= 1
     saved["blocks"][number] = block.hex()
     if change == "left out":
         del saved["blocks"][number]

@@ -29,6 +29,7 @@ LAYERS = [
     "stark.verifier",
     "statements.poseidon2",
     "fixed_point",
+    "privacy",
     "statements",
     "stark.solidity",
     "beacon",
@@ -49,12 +50,14 @@ LAYERS = [
     "verified",
     "attacks",
     "audit_arithmetic",
+    "private",
     "cast",
     "history",
     "comparison",
     "figures",
     "report",
     "show",
+    "options",
     "__main__",
 ]
 

@@ -179,6 +179,47 @@ def test_main_verified_run_audits_proves_and_reports(tmp_path: Path, capsys: pyt
     assert "round 1: finalised, 4 updates, recomputed bit by bit" in capsys.readouterr().out
 
 
+PRIVATE = ["--dataset", "heart", "--protocol", "basic", "--rounds", "2", "--epsilon", "4"]
+
+
+def test_main_private_run_charges_reports_and_is_rebuilt(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    summary = run_job(PRIVATE, tmp_path)
+    privacy = summary["privacy"]
+    assert {k: privacy[k] for k in ("mechanism", "epsilon", "delta", "randomness", "exhausted")} == {
+        "mechanism": "dpsgd",
+        "epsilon": 4.0,
+        "delta": 1e-5,
+        "randomness": "operating system",
+        "exhausted": "",
+    }
+    assert list(privacy["hospitals"]) == ["Cleveland", "Hungary", "VA Long Beach", "Switzerland"]
+    said = capsys.readouterr().out
+    for name, paid in privacy["hospitals"].items():
+        assert 3.9 < paid["spent"] <= 4.0 == paid["budget"] and paid["rounds"] == 2
+        assert f"{name}: epsilon {paid['spent']:.3f} of 4 spent in 2 rounds" in said
+    (folder,) = tmp_path.iterdir()
+    assert "noise from the operating system" in (folder / "report.html").read_text()
+    assert len(list((folder / "ledgers").iterdir())) == 4
+    assert history.main([str(folder)]) == 0
+
+
+def test_main_ledgers_that_are_kept_refuse_the_next_run_and_lose_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    kept = ["--ledgers", str(tmp_path / "kept"), "--budget", "5.5"]
+    first = run_job([*PRIVATE, *kept], tmp_path / "first")["privacy"]
+    assert {paid["budget"] for paid in first["hospitals"].values()} == {5.5} and not first["exhausted"]
+    capsys.readouterr()
+    second = run_job([*PRIVATE, *kept], tmp_path / "second")["privacy"]
+    assert "round 2 had too few hospitals: Cleveland: epsilon 5 of 5.5" in second["exhausted"]
+    assert second["exhausted"] in capsys.readouterr().out
+    assert all(4.9 < paid["spent"] < 5.5 and paid["rounds"] == 3 for paid in second["hospitals"].values())
+    line = refused([*PRIVATE, *kept], tmp_path / "third" / "runs", capsys)
+    assert line.startswith("error: BudgetExhausted: Cleveland: epsilon ") and "of 5.5 is spent" in line
+
+
 def objects(run: Path) -> list[str]:
     """CIDs of all that a run stored: equal names are equal bytes."""
     return FolderStore(run / "store").objects()
@@ -229,7 +270,17 @@ def test_help_says_of_every_option_what_it_does_its_range_and_default(capsys: py
     )
     assert [name for name, _ in options] == [
         *("--dataset", "--features", "--path", "--target", "--silo", "--rounds"),
-        *("--protocol", "--audit-rate", "--noise", "--model", "--chain", "--chain-id", "--seed", "--out"),
+        *(
+            "--protocol",
+            "--audit-rate",
+            "--noise",
+            "--epsilon",
+            "--delta",
+            "--mechanism",
+            "--budget",
+            "--ledgers",
+        ),
+        *("--model", "--chain", "--chain-id", "--seed", "--out"),
     ]
     help_of = dict(options)
     assert "1 to 1000 (default: 5)" in help_of["--rounds"] and "0 or more" in help_of["--seed"]
@@ -287,6 +338,29 @@ def hospital(i: int) -> str:
         (["--audit-rate", "1.5"], "got 1.5", "audit rate: expected 0 to 1"),
         (["--noise", "5000"], "got 5000", "noise: expected 0 to 4000"),
         (["--features", "all"], "got 'all'", "'plain' or 'clinical'"),
+        (["--epsilon", "0"], "got 0.0", "epsilon: expected a finite number above 0"),
+        (
+            ["--epsilon", "3", "--delta", "0.001"],
+            "got 0.001",
+            "delta: expected above 0 and below 1/n = 1/4386",
+        ),
+        (["--epsilon", "3", "--noise", "5"], "--noise 5", "expected one of the two"),
+        (["--epsilon", "3", "--mechanism", "dpsgd"], "got verified", "it needs --protocol basic"),
+        (
+            ["--epsilon", "3", "--mechanism", "steps", "--protocol", "basic"],
+            "got basic",
+            "--protocol verified",
+        ),
+        (
+            ["--epsilon", "3", "--mechanism", "distributed"],
+            "rounds without secret sharing",
+            "a sum that alone",
+        ),
+        (["--epsilon", "3", "--mechanism", "none"], "got 'none'", "expected one of steps, dpsgd"),
+        (["--epsilon", "3", "--dataset", "wdbc"], "got 'wdbc'", "expected 'thyroid' or 'heart'"),
+        (["--epsilon", "3", "--chain", "http://localhost:1"], "it outlives the run", "add --ledgers"),
+        (["--mechanism", "dpsgd"], "--mechanism dpsgd", "--epsilon, which is missing"),
+        (["--budget", "3"], "--budget 3.0", "--epsilon, which is missing"),
         (["--rounds", "0"], "got 0", "--rounds: expected 1 to 1000"),
         (["--rounds", "1001"], "got 1001", "--rounds: expected 1 to 1000"),
         (["--seed", "-1"], "-1", "expected at least 0"),

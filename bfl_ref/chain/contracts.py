@@ -18,7 +18,7 @@ from .events import CandidateSubmitted, Event
 from .node import Node, WrongChain
 from .records import Content, Role, RoundParameters, TrainingParameters
 from .transactions import Client, named, transact
-from .verified import Audits, Beacon, DataRegistry
+from .verified import Audits, Beacon, DataRegistry, PrivacyLedger
 
 SYSTEM_ROLE, FREEZER_ROLE, SLASHER_ROLE, MODEL_WRITER_ROLE, ROUNDS_ROLE = (
     keccak(text=f"{power}_ROLE") for power in ("SYSTEM", "FREEZER", "SLASHER", "MODEL_WRITER", "ROUNDS")
@@ -34,6 +34,7 @@ CLIENTS: dict[str, type[Client]] = {
         Beacon,
         Audits,
         RoundManager,
+        PrivacyLedger,
     )
 }
 NO_CONTRACT = "0x" + 40 * "0"
@@ -72,7 +73,8 @@ class Deployment:
 
 
 class System:
-    """The contracts of one deployment: `consortium`, `token`, `vault`, `registry`, `data`, `beacon`, `audits`, `rounds`.
+    """The contracts of one deployment: `consortium`, `token`, `vault`, `registry`, `data`, `beacon`, `audits`, `rounds`,
+    `privacy`.
 
     gas: "Contract.function" -> gas used, one entry a transaction sent through this object.
     """
@@ -112,6 +114,7 @@ class System:
         self.beacon: Beacon = clients["Beacon"]
         self.audits: Audits = clients["Audits"]
         self.rounds: RoundManager = clients["RoundManager"]
+        self.privacy: PrivacyLedger = clients["PrivacyLedger"]
 
     def head(self) -> str:
         """Hash of the chain's last block (0x...): it fixes everything before it."""
@@ -145,7 +148,8 @@ class System:
 
     def clients(self) -> tuple[Client, ...]:
         tokens = (self.token, self.vault)
-        return self.consortium, *tokens, self.registry, self.data, self.beacon, self.audits, self.rounds
+        training = (self.data, self.beacon, self.audits, self.rounds, self.privacy)
+        return self.consortium, *tokens, self.registry, *training
 
     def holders(self, role: Role) -> tuple[str, ...]:
         """Members that hold a role now."""
@@ -205,6 +209,7 @@ def deploy(
     training = (genesis.training or TrainingParameters()).to_abi()
     audits = create("Audits", consortium, vault, registry, data, beacon, proofs, training)
     rounds = create("RoundManager", consortium, vault, registry, beacon, audits, parameters.to_abi())
+    create("PrivacyLedger", consortium)
     system = System(node, Deployment(node.web3.eth.chain_id, block, code_digest(artifacts), addresses))
     system.gas.update(gas)
     powers = [(SYSTEM_ROLE, holder) for holder in (token, vault, registry, data, beacon, audits, rounds)]

@@ -399,6 +399,21 @@ class HospitalExcluded(Event):
     hospital: str
 
 
+@dataclass(frozen=True)
+class BudgetFixed(Event):
+    hospital: str
+    budget: int
+    delta: int
+
+
+@dataclass(frozen=True)
+class PrivacySpent(Event):
+    round_id: int
+    hospital: str
+    spent: int
+    budget: int
+
+
 EVENTS: dict[str, type[Event]] = {kind.__name__: kind for kind in Event.__subclasses__()}
 
 

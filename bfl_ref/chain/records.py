@@ -190,6 +190,16 @@ class Audit:
 
 
 @dataclass(frozen=True)
+class PrivacyAccount:
+    """A hospital's privacy budget. budget, spent: epsilon in millionths.  delta: units of 1e-18.  round_id: last posting."""
+
+    budget: int
+    delta: int
+    spent: int
+    round_id: int
+
+
+@dataclass(frozen=True)
 class Round:
     """A round as frozen at its opening (down to the counts of its voters, and the task) and as counted since."""
 

@@ -4,7 +4,16 @@ from collections.abc import Sequence
 
 from eth_account.signers.local import LocalAccount
 
-from .records import Audit, Content, Dealing, Stage, StateCommitment, TrainingParameters, from_abi
+from .records import (
+    Audit,
+    Content,
+    Dealing,
+    PrivacyAccount,
+    Stage,
+    StateCommitment,
+    TrainingParameters,
+    from_abi,
+)
 from .transactions import Call, Client
 
 
@@ -231,3 +240,19 @@ class Audits(Client):
 
     def beacon(self) -> str:
         return self._view("beacon")
+
+
+class PrivacyLedger(Client):
+    """IPrivacyLedger: what each hospital's patients may lose and have lost. Epsilon in millionths, delta in 1e-18."""
+
+    def fix_budget(self, budget: int, delta: int, *, sender: LocalAccount) -> None:
+        self._send(sender, "fixBudget", budget, delta)
+
+    def post(self, round_id: int, spent: int, *, sender: LocalAccount) -> None:
+        self._send(sender, "post", round_id, spent)
+
+    def account_of(self, hospital: str) -> PrivacyAccount:
+        return from_abi(PrivacyAccount, self._view("accountOf", hospital))
+
+    def consortium(self) -> str:
+        return self._view("consortium")

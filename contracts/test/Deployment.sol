@@ -6,6 +6,7 @@ import {Beacon} from "../src/Beacon.sol";
 import {Consortium} from "../src/Consortium.sol";
 import {DataRegistry} from "../src/DataRegistry.sol";
 import {ModelRegistry} from "../src/ModelRegistry.sol";
+import {PrivacyLedger} from "../src/PrivacyLedger.sol";
 import {RoundManager} from "../src/RoundManager.sol";
 import {StakeVault} from "../src/StakeVault.sol";
 import {UtilityToken} from "../src/UtilityToken.sol";
@@ -44,6 +45,7 @@ abstract contract Deployment {
     Beacon internal beacon;
     Audits internal audits;
     RoundManager internal manager;
+    PrivacyLedger internal privacy;
 
     address[] internal hospitals;
     address[] internal operators;
@@ -73,6 +75,7 @@ abstract contract Deployment {
         beacon = new Beacon(consortium, vault);
         audits = new Audits(consortium, vault, registry, data, beacon, verifiers(), training());
         manager = new RoundManager(consortium, vault, registry, beacon, audits, parameters());
+        privacy = new PrivacyLedger(consortium);
         Power[] memory powers = new Power[](13);
         powers[0] = Power(SYSTEM_ROLE, address(token));
         powers[1] = Power(SYSTEM_ROLE, address(vault));
