@@ -55,10 +55,8 @@ def copies(federation: Federation, mechanism: str) -> int:
     return 1 if mechanism == "steps" else honest_noises(len(federation.silos), COLLUDERS)
 
 
-def measure_dpsgd(
-    federations: list[Federation], config: PrivateConfig, epsilon: float, quick: bool
-) -> dict[str, float]:
-    """A line of mechanism dpsgd, as `measure`."""
+def measure_dpsgd(federations: list[Federation], config: PrivateConfig, epsilon: float) -> dict[str, float]:
+    """A line of mechanism dpsgd, one run of each split."""
     begin, line = time.perf_counter(), {"asked": epsilon}
     if math.isfinite(epsilon):
         rows = [len(silo.y_train) for silo in federations[0].silos]
@@ -67,10 +65,9 @@ def measure_dpsgd(
             line[name] = max(accountant(config, n, z, DELTA) for n, z in zip(rows, noise, strict=True))
     runs = []
     for i, federation in enumerate(federations):
-        for k in range(1 if quick else 3):
-            draw = np.random.default_rng([i, k]).bytes
-            weights = dpsgd.private_federated(federation, config, epsilon, DELTA, draw)
-            runs.append(evaluate(weights, federation, TrainConfig(model=config.model)))
+        draw = np.random.default_rng(i).bytes
+        weights = dpsgd.private_federated(federation, config, epsilon, DELTA, draw)
+        runs.append(evaluate(weights, federation, TrainConfig(model=config.model)))
     return line | asdict(mean_scores(runs)) | {"seconds": time.perf_counter() - begin}
 
 
@@ -187,7 +184,7 @@ def main() -> None:
                 line = measure(federations, case, epsilon, arguments.quick)
             else:
                 config = DPSGD[case[0], case[1], case[2].removeprefix("dpsgd ")]
-                line = measure_dpsgd(federations, config, epsilon, arguments.quick)
+                line = measure_dpsgd(federations, config, epsilon)
             results[f"{' '.join(case)} {epsilon:g}"] = line
             print(
                 f"{case[0]:8} {case[1]:8} {case[2]:14} {epsilon:5g} {line.get('epsilon', math.inf):7.3f} "

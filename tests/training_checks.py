@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from training_cases import honest, training
 
-from bfl_ref.stark.air import constraints, degree_frame, fields
+from bfl_ref.stark.air import Air, constraints, degree_frame, fields
 from bfl_ref.stark.field import F
 from bfl_ref.stark.trace import check_trace, trace_frame
 from bfl_ref.statements import training as statement
@@ -14,10 +14,10 @@ from bfl_ref.statements.training import Training
 from bfl_ref.statements.training_trace import Step
 
 
-def refusals(step, trace, public) -> set[str]:
+def named(air: Air, trace: F, public: F) -> set[str]:
     """Names of what check_trace finds broken."""
     try:
-        check_trace(training(step.halves), trace, public)
+        check_trace(air, trace, public)
     except ValueError as error:
         found = str(error).partition(": ")[2].split("; ")
     else:
@@ -25,6 +25,10 @@ def refusals(step, trace, public) -> set[str]:
     return {
         re.sub(r"^(transition|everywhere|boundary) ", "", re.split(r" on row|: ", part)[0]) for part in found
     }
+
+
+def refusals(step, trace, public) -> set[str]:
+    return named(training(step.halves), trace, public)
 
 
 def broken(step: Step, trace: F, public: F) -> set[str]:

@@ -5,6 +5,7 @@ from functools import cache
 from ...statements.fibonacci import Fibonacci
 from ...statements.membership import Membership
 from ...statements.ranges import Ranges
+from ...statements.release import Release
 from ...statements.training import Training
 from ..setup import Setup, params_for, setup
 
@@ -13,12 +14,15 @@ def on_chain() -> dict[str, Setup]:
     """The statements that contracts verify, by evaluator name, at 100 proven bits.
 
     Membership: what costs least gas at under a second of proving. One FRI layer only: 73 final coefficients cost less
-    than opening a second one. Training: what costs least gas at some two seconds of proving (wide: four).
+    than opening a second one. Training: what costs least gas at some two seconds of proving (wide: four). Release: the same
+    as membership, for five aggregators of whom three suffice.
     """
     membership, fibonacci, ranges = Membership(), Fibonacci(), Ranges(256, 8)
     return {
         "TrainingEvaluator": training_setup(1),
         "WideTrainingEvaluator": training_setup(2),
+        "ReleaseEvaluator": release_setup(1),
+        "WideReleaseEvaluator": release_setup(2),
         "MembershipEvaluator": setup(membership, params_for(membership, log_blowup=7, folds=(8,))),
         "FibonacciEvaluator": setup(fibonacci, params_for(fibonacci, log_blowup=5)),
         "RangesEvaluator": setup(ranges, params_for(ranges, log_blowup=5)),
@@ -30,3 +34,10 @@ def training_setup(halves: int) -> Setup:
     """Of rows of one half (up to 35 features), or of two."""
     air = Training(halves)
     return setup(air, params_for(air, log_blowup={1: 7, 2: 6}[halves], folds=(8, 8)))
+
+
+@cache
+def release_setup(halves: int, aggregators: int = 5, threshold: int = 3) -> Setup:
+    """Of models of one half (up to 35 features), or of two."""
+    air = Release(halves, aggregators, threshold)
+    return setup(air, params_for(air, log_blowup=7, folds=(16,)))
