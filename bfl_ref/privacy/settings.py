@@ -1,8 +1,9 @@
 """What private training may know beforehand, and the settings chosen with it: public scales, one row a patient,
 hyper-parameters.
 
-Nothing here was fitted to a record without being paid for, with one exception that is said plainly: rate, clip and epochs
-were chosen with `learning.holdout` on training rows (no test row), and that choice itself is not charged to a budget.
+Nothing here was fitted to a record without being paid for, with one exception that is said plainly: rate, clip, epochs and
+`OTHER_SCALE` were chosen with `learning.holdout` on training rows of several splits (of each, no test row), and that choice
+itself is not charged to a budget.
 """
 
 from dataclasses import replace
