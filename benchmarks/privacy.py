@@ -18,7 +18,7 @@ from itertools import product
 
 import numpy as np
 
-from bfl_ref.data import Federation
+from bfl_ref.data import Federation, load
 from bfl_ref.fixed_point import Hyper, halves_of, quantise, scores
 from bfl_ref.learning import Scores, TrainConfig, evaluate, holdout, mean_scores
 from bfl_ref.privacy import dpsgd
@@ -104,7 +104,7 @@ def attacks(quick: bool) -> dict[str, float]:
     """The same attacks on 400 training rows of thyroid (clinical): an overfitted MLP, integer steps without noise,
     and with it.
     """
-    silos = private_data("thyroid", "clinical", 0).silos
+    silos = load("thyroid", features="clinical", seed=0).silos
     x, y = (np.concatenate(parts) for parts in zip(*[(s.x_train, s.y_train) for s in silos], strict=True))
     chosen = np.random.default_rng(1).permutation(len(x))[:400]
     x, y = x[chosen], y[chosen]

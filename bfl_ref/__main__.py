@@ -29,6 +29,7 @@ from .history import BLOCKS_FILE, STORE_FOLDER, past_rounds, save_chain
 from .options import Prepared, budgets, parse, prepare
 from .privacy.ledger import BudgetExhausted, DamagedLedger
 from .proving import prove_here, prover_pool
+from .shared import keep_here, keepers_in_processes
 
 NOTES = (
     "Majority: the accuracy of always naming the commoner class.",
@@ -42,7 +43,8 @@ NOTES_OF = {
         "Verified BFL trains logistic regression in integers, one full step for each segment of up to 512 rows; the "
         "baselines above train the same model in floats by mini-batches. A drawn step that its hospital does not prove "
         "costs the hospital its stake and its place in the round. Nothing here proves that the records are true.",
-        "No secret sharing: members see each other's updates.",
+        "Updates are never opened: hospitals prove that what they send to aggregators are shares of what they trained, and "
+        "aggregators publish sums. Fewer than the threshold of them learn nothing but the sums.",
     ),
 }
 NO_PRIVACY = "No differential privacy: that is --epsilon."
@@ -75,6 +77,8 @@ def main(arguments: list[str] | None = None) -> int:
     print(report.text_table(summary["results"]))
     if "audits" in summary:
         print("\n" + report.audits_line(summary["audits"]))
+    if "sharing" in summary:
+        print(report.releases_line(summary["sharing"]))
     if "privacy" in summary:
         print("\n" + "\n".join(report.privacy_lines(summary["privacy"])))
     print(f"\n{options.out / stamp}/report.html has figures and rounds")
@@ -114,16 +118,18 @@ def run(options: argparse.Namespace, prepared: Prepared, folder: Path) -> dict[s
     """All four systems; writes the run into `folder` and returns its summary."""
     begin = time.perf_counter()
     federation, config = prepared.federation, prepared.config
-    training, private = prepared.training, prepared.private
+    training, sharing, private = prepared.training, prepared.sharing, prepared.private
     rows = sum(len(silo.y_train) for silo in federation.silos)
     print(f"{federation.name}: {rows} training rows in {len(federation.silos)} silos; {config.rounds} rounds")
     keys = len(federation.silos) + OPERATORS
     opened = open_chain(options.chain, accounts=keys, seed=options.seed, chain_id=options.chain_id)
-    with opened as node, prover_pool() if training else nullcontext(prove_here) as prover:
+    proving = prover_pool() if training else nullcontext(prove_here)
+    keeping = keepers_in_processes() if sharing else nullcontext(keep_here)
+    with opened as node, proving as prover, keeping as keep:
         # the chain first: what is wrong with it shows at once, not after all baselines were trained
         store = folder / STORE_FOLDER
         ledgers = budgets(options, prepared, folder)
-        said = training, prover, private, ledgers
+        said = training, prover, private, ledgers, sharing, keep
         chain = on_chain(node, store, federation, config, options.dataset, *said)
         results = {**off_chain(federation, config), f"{options.protocol}_bfl": chain.figures()}
         summary = {
@@ -144,6 +150,9 @@ def run(options: argparse.Namespace, prepared: Prepared, folder: Path) -> dict[s
         }
         if training:
             summary["audits"] = {"rate": options.audit_rate, **chain.audits()}
+        if sharing:
+            seats = {"aggregators": sharing.aggregators, "threshold": sharing.threshold}
+            summary["sharing"] = {**seats, **chain.releases()}
         if private:
             summary["privacy"] = {
                 "mechanism": private.mechanism,
@@ -197,6 +206,8 @@ def draw(federation: data.Federation, summary: dict[str, Any], chain: OnChain, f
     notes = [*federation.notes, *NOTES, *NOTES_OF[summary["protocol"]]]
     if "audits" in summary:
         notes.append(report.audits_line(summary["audits"]))
+    if "sharing" in summary:
+        notes.append(report.releases_line(summary["sharing"]))
     notes += [PRIVACY, *report.privacy_lines(summary["privacy"])] if "privacy" in summary else [NO_PRIVACY]
     report.write_html(summary, notes, pictures, table, folder / "report.html")
 

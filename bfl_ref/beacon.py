@@ -8,21 +8,16 @@ Shares travel on the chain, encrypted to each holder: X25519, HKDF-SHA256, AES-2
 public key and a ciphertext for each holder, in their order.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from .sealing import KEY_BYTES, TAG_BYTES, DoesNotOpen, Rng, decrypt, encrypt, key_of
+from .sealing import public_key as public_key
 
 Q = 2**255 - 19
 VALUES = 2  # of a round: r1 selects and makes the noise, r2 audits
-KEY_BYTES, NUMBER_BYTES, TAG_BYTES = 32, 32, 16
+NUMBER_BYTES = 32
 SEALED_BYTES = VALUES * NUMBER_BYTES + TAG_BYTES
-
-Rng = Callable[[int], bytes]
 
 
 class BadShare(ValueError):
@@ -68,24 +63,21 @@ def rebuild(shares: Mapping[int, int]) -> int:
     return total % Q
 
 
-def public_key(private: bytes) -> bytes:
-    """The X25519 public key (32 bytes) that a validator publishes."""
-    return X25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
-
-
 def seal(dealing: Dealing, keys: Sequence[bytes], context: bytes, rng: Rng) -> bytes:
     """Each holder's two shares, readable by that holder alone.
 
-    keys: the holders' public keys; all zeros for one that published none, whose part is then random bytes.
+    keys: the holders' public keys. One that published none (zeros), or none that a secret can be agreed with, gets random
+    bytes as its part.
     context: what the bundle belongs to (chain, contract, round, dealer); it opens nowhere else.
     """
-    own = X25519PrivateKey.from_private_bytes(rng(KEY_BYTES))
+    own = key_of(rng(KEY_BYTES))
     parts = [own.public_key().public_bytes_raw()]
     for i, key in enumerate(keys):
         shares = b"".join(values[i].to_bytes(NUMBER_BYTES, "big") for values in dealing.shares)
-        parts.append(
-            _cipher(own, key, context, i).encrypt(_NONCE, shares, None) if any(key) else rng(SEALED_BYTES)
-        )
+        try:
+            parts.append(encrypt(shares, own, key, _info(context, i)))
+        except ValueError:  # a point of small order
+            parts.append(rng(SEALED_BYTES))
     return b"".join(parts)
 
 
@@ -95,22 +87,17 @@ def unseal(sealed: bytes, private: bytes, context: bytes, holder: int) -> tuple[
     if len(sealed) < at + SEALED_BYTES:
         raise BadShare(f"expected at least {at + SEALED_BYTES} sealed bytes, got {len(sealed)}")
     try:
-        cipher = _cipher(X25519PrivateKey.from_private_bytes(private), sealed[:KEY_BYTES], context, holder)
-        plain = cipher.decrypt(_NONCE, sealed[at : at + SEALED_BYTES], None)
-    except (InvalidTag, ValueError) as error:
-        raise BadShare(f"holder {holder}'s shares do not open: {type(error).__name__}") from None
+        part = sealed[at : at + SEALED_BYTES]
+        plain = decrypt(part, private, sealed[:KEY_BYTES], _info(context, holder))
+    except DoesNotOpen as error:
+        raise BadShare(f"holder {holder}'s shares do not open: {error.why}") from None
     return tuple(
         int.from_bytes(plain[i : i + NUMBER_BYTES], "big") for i in range(0, len(plain), NUMBER_BYTES)
     )
 
 
-_NONCE = bytes(12)  # each key encrypts once: the dealer's part of it is made for one bundle
-
-
-def _cipher(own: X25519PrivateKey, key: bytes, context: bytes, holder: int) -> AESGCM:
-    shared = own.exchange(X25519PublicKey.from_public_bytes(key))
-    info = b"bfl_ref/beacon/1" + context + holder.to_bytes(2, "big")
-    return AESGCM(HKDF(SHA256(), 32, salt=None, info=info).derive(shared))
+def _info(context: bytes, holder: int) -> bytes:
+    return b"bfl_ref/beacon/1" + context + holder.to_bytes(2, "big")
 
 
 def _evaluate(coefficients: Sequence[int], x: int) -> int:

@@ -10,19 +10,20 @@ from typing import Any
 from eth_account.signers.local import LocalAccount
 
 from .aggregation import FLOATS
-from .beacon import public_key
 from .chain.contracts import Genesis, System, deploy
 from .chain.node import Node
-from .chain.records import Role, RoundParameters, TrainingParameters
-from .chain.stark import deploy_verifier, generated_evaluators
+from .chain.records import Role, RoundParameters, SharingParameters, TrainingParameters
+from .chain.stark import deploy_verifier, generated_evaluators, release_evaluator
 from .data import Federation
 from .fixed_point import Hyper, commit_rows, halves_of
 from .integers import INTEGERS
 from .privacy.ledger import Budget
 from .private import DpsgdMember, Plan
-from .protocol import VERIFIED_DURATIONS, Member, Rng
+from .protocol import SHARED_DURATIONS, Member, Rng
+from .sealing import public_key
+from .shared import Keep, SharedMember, keep_here
 from .stark.field import random_base
-from .stark.solidity.statements import training_setup
+from .stark.solidity.statements import release_setup, training_setup
 from .statements.poseidon2 import DIGEST
 from .store import Store
 from .verified import VerifiedMember, encryption_key, register
@@ -33,7 +34,8 @@ STAKE = 100 * TOKEN
 OPERATORS = 3
 AGGREGATING_HOSPITALS = 2
 # no shorter than a verified round, so that what a validator answers for cannot be withdrawn before its secrets are settled
-UNLOCK_DELAY = sum(VERIFIED_DURATIONS)  # blocks
+UNLOCK_DELAY = sum(SHARED_DURATIONS)  # blocks
+MAX_BUCKET = 10  # of an update's norm: below 2^10 units of 2^-6
 MIN_HOSPITALS = 3  # the contract's own minimum: with two, each could subtract itself from the average
 
 
@@ -58,6 +60,8 @@ def assemble(
     training: TrainingParameters | None = None,
     plan: Plan | None = None,
     budgets: Sequence[Budget] = (),
+    sharing: SharingParameters | None = None,
+    keep: Keep = keep_here,
 ) -> Consortium:
     """Deploy the contracts with every silo and three operators as members; each hospital stakes 100 tokens.
 
@@ -65,6 +69,7 @@ def assemble(
     genesis_model: float weights; with `training`, whose rounds are verified, integers. Then the operators stake too, since a
     validator answers for its beacon secrets, and every hospital registers its rows.
     plan, budgets: of private rounds, `private.plan` and `private.open_budgets`; each hospital fixes its budget on chain.
+    sharing: of shared rounds, which are verified too.   keep: how an aggregator with this X25519 key keeps shares.
     Raises ValueError for fewer than three silos, or fewer funded keys than members.
     """
     if len(federation.silos) < MIN_HOSPITALS:
@@ -80,13 +85,22 @@ def assemble(
         )
     repeatable = node.kind == "embedded" and plan is None
 
+    def aggregates(index: int) -> bool:
+        return index < AGGREGATING_HOSPITALS or index >= len(federation.silos)
+
     def member(index: int, name: str, account: LocalAccount) -> Member:
-        if index >= len(federation.silos):
-            return (Member if training is None else VerifiedMember)(name, account, None, rng)
-        silo, budget = federation.silos[index], budgets[index] if plan else None
+        silo = federation.silos[index] if index < len(federation.silos) else None
+        budget = budgets[index] if plan and silo else None
         if training is not None:
-            rows, seed = commit_rows(silo.x_train, silo.y_train, rng), random_base(DIGEST, rng)
-            return VerifiedMember(name, account, silo, rng, rows, seed, repeatable, budget=budget)
+            rows = commit_rows(silo.x_train, silo.y_train, rng) if silo else None
+            seed = random_base(DIGEST, rng) if silo else None
+            own = name, account, silo, rng, rows, seed, repeatable
+            if sharing is None:
+                return VerifiedMember(*own, budget=budget)
+            keeper, mailbox = keep(encryption_key(account)) if aggregates(index) else (None, None)
+            return SharedMember(*own, budget=budget, keeper=keeper, mailbox=mailbox)
+        if silo is None:
+            return Member(name, account, None, rng)
         if plan is not None and plan.config is not None:
             return DpsgdMember(name, account, silo, rng, plan.config, plan.multipliers[index], budget=budget)
         return Member(name, account, silo, rng, budget=budget)
@@ -94,36 +108,59 @@ def assemble(
     members = tuple(member(i, *each) for i, each in enumerate(zip(names, node.accounts, strict=False)))
     roles: dict[str, Role] = {}
     for index, one in enumerate(members):
-        aggregates = one.silo is None or index < AGGREGATING_HOSPITALS
-        role = Role.VALIDATOR | (Role.AGGREGATOR if aggregates else Role(0))
+        role = Role.VALIDATOR | (Role.AGGREGATOR if aggregates(index) else Role(0))
         roles[one.account.address] = role | (Role.HOSPITAL if one.silo is not None else Role(0))
     genesis = Genesis(
         members=roles,
         balances=dict.fromkeys(roles, BALANCE),
         model=(INTEGERS if training else FLOATS).put(store, genesis_model, 0),
-        parameters=RoundParameters(STAKE, MIN_HOSPITALS, verified=training is not None),
+        parameters=RoundParameters(STAKE, MIN_HOSPITALS, training is not None, sharing is not None),
         training=training,
+        sharing=sharing,
         unlock_delay=UNLOCK_DELAY if training else Genesis.unlock_delay,
     )
     verifiers: list[str | None] = [None, None]
+    releases: list[str | None] = [None, None]
+    deployer = members[0].account
     if training:
         name = {1: "TrainingEvaluator", 2: "WideTrainingEvaluator"}[training.halves]
-        made, deployer = training_setup(training.halves), members[0].account
-        contract = deploy_verifier(node, made, generated_evaluators()[name], deployer)
+        contract = deploy_verifier(
+            node, training_setup(training.halves), generated_evaluators()[name], deployer
+        )
         verifiers[training.halves - 1] = contract.address
-    system = deploy(node, genesis, members[0].account, verifiers)
+    if training and sharing:
+        made = release_setup(training.halves, sharing.aggregators, sharing.threshold)
+        contract = deploy_verifier(node, made, release_evaluator(made), deployer)
+        releases[training.halves - 1] = contract.address
+    system = deploy(node, genesis, deployer, verifiers, releases)
     for one in members:
         if one.silo is not None or training:
             system.token.approve(system.vault.address, STAKE, sender=one.account)
             system.vault.lock(STAKE, sender=one.account)
         if isinstance(one, VerifiedMember):
-            system.beacon.publish_key(public_key(encryption_key(one)), sender=one.account)
+            system.beacon.publish_key(public_key(encryption_key(one.account)), sender=one.account)
             if one.rows is not None:
                 register(system, store, one)
         if (budget := one.budget) is not None:
             delta = round(budget.ledger.delta * 10**18)
             system.privacy.fix_budget(budget.ledger.budget_micro, delta, sender=one.account)
     return Consortium(system, members)
+
+
+def sharing_parameters(aggregators: int = 5, threshold: int = 3) -> SharingParameters:
+    """What a shared federation of the default cast begins with.  Norms up to 16; a wrong sum costs half a stake, silence a
+    tenth.
+
+    Who has less than half a stake left is not seated: its seat is vacant, which is as if it were silent.
+
+    ValueError for more aggregators than the cast has, or another threshold than 2 to aggregators.
+    """
+    most = OPERATORS + AGGREGATING_HOSPITALS
+    if not 2 <= aggregators <= most:
+        raise ValueError(f"aggregators: expected 2 to {most}, got {aggregators}")
+    if not 2 <= threshold <= aggregators:
+        raise ValueError(f"threshold: expected 2 to {aggregators} (aggregators), got {threshold}")
+    return SharingParameters(aggregators, threshold, MAX_BUCKET, STAKE // 2, STAKE // 10)
 
 
 def training_parameters(

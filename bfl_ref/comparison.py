@@ -15,9 +15,9 @@ from . import fixed_point, learning
 from .aggregation import FLOATS, pack_model
 from .cast import assemble
 from .chain.contracts import System
-from .chain.events import AuditDrawn, AuditFailed, AuditPassed, StakeSlashed
+from .chain.events import AggregatorFailed, AuditDrawn, AuditFailed, AuditPassed, StakeSlashed
 from .chain.node import Node
-from .chain.records import Phase, TrainingParameters
+from .chain.records import Phase, SharingParameters, TrainingParameters
 from .data import Federation
 from .integers import INTEGERS
 from .learning import Scores, TrainConfig
@@ -25,6 +25,7 @@ from .privacy.ledger import Budget
 from .private import Plan, spent
 from .protocol import play_round, put_task
 from .proving import Measured, Prover, prove_here
+from .shared import Keep, keep_here
 from .store import FolderStore, MeteredStore
 
 BYTES_PER_NUMBER = 4
@@ -36,6 +37,7 @@ class OnChain:
 
     curve: scores before the first round and after each.  gas, transactions: of all rounds, set-up not counted.
     proof_seconds, proof_bytes: of all audited proofs, in order; none in a basic federation.
+    release_seconds, release_bytes: the same of release proofs, in shared rounds.
     privacy: `private.spent` of the hospitals; empty if nothing is private.  exhausted: why the last round was not reached.
     """
 
@@ -47,6 +49,8 @@ class OnChain:
     transactions: int
     proof_seconds: list[float]
     proof_bytes: list[int]
+    release_seconds: list[float]
+    release_bytes: list[int]
     privacy: dict[str, dict[str, float]]
     exhausted: str
 
@@ -74,6 +78,17 @@ class OnChain:
             "proof_seconds": _mean(self.proof_seconds),
             "proof_bytes": _mean(self.proof_bytes),
             "gas_per_proof": _mean(self.system.gas.get("Audits.prove", [])),
+        }
+
+    def releases(self) -> dict[str, float]:
+        """What was shared in all rounds: releases, seconds, bytes and gas of each, aggregators that were wrong or silent."""
+        failed = [e for e in self.system.events() if isinstance(e, AggregatorFailed)]
+        return {
+            "releases": len(self.release_bytes),
+            "proof_seconds": _mean(self.release_seconds),
+            "proof_bytes": _mean(self.release_bytes),
+            "gas": _mean(self.system.gas.get("RoundManager.commitShared", [])),
+            "failed_aggregators": len(failed),
         }
 
 
@@ -118,10 +133,13 @@ def on_chain(
     prover: Prover = prove_here,
     plan: Plan | None = None,
     budgets: Sequence[Budget] = (),
+    sharing: SharingParameters | None = None,
+    keep: Keep = keep_here,
 ) -> OnChain:
     """Deploy the default cast and play all rounds; the store is kept in `folder`. training: of verified rounds.
 
     plan, budgets: of private rounds, see `assemble`; they end early when so many budgets are exhausted that no model comes.
+    sharing, keep: of shared rounds, see `assemble`.
     Salts come from the operating system; on the embedded chain from the seed, so that a run can be repeated bit by bit, but
     for private rounds, whose noise nobody may be able to repeat.
     Raises RuntimeError if a round ends without a model, which honest members never see; BudgetExhausted if the first does.
@@ -139,7 +157,7 @@ def on_chain(
             return fixed_point.scores(model, federation.x_test, federation.y_test)
         return learning.evaluate(model, federation, config)
 
-    consortium = assemble(node, store, federation, start, rng, training, plan, budgets)
+    consortium = assemble(node, store, federation, start, rng, training, plan, budgets, sharing, keep)
     task = put_task(store, dataset, training or config)
     first_block, moved = node.web3.eth.block_number + 1, store.moved
     curve, measured, exhausted = [scored(start)], Measured(prover), ""
@@ -159,7 +177,7 @@ def on_chain(
     gas, calldata, transactions = _costs(node, first_block)
     per_round = (store.moved - moved + calldata) / (len(curve) - 1)
     seconds = time.perf_counter() - begin
-    proofs = measured.seconds, measured.sizes
+    proofs = measured.seconds, measured.sizes, measured.release_seconds, measured.release_sizes
     privacy = spent(consortium.members)
     return OnChain(
         consortium.system, curve, seconds, per_round, gas, transactions, *proofs, privacy, exhausted

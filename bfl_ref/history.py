@@ -3,7 +3,8 @@
     python -m bfl_ref.history runs/<time>
 
 A new process with no other state executes the run's blocks again, reads the events, fetches for every finished round the
-committed updates by their CIDs, repeats the average and compares CID and digest with what the validators voted into force.
+committed updates by their CIDs (of a shared round, reads the committee's sums), repeats the average and compares CID and
+digest with what the validators voted into force.
 """
 
 import argparse
@@ -22,11 +23,13 @@ from .chain.events import (
     PhaseAdvanced,
     RoundAborted,
     RoundOpened,
+    SumDecoded,
+    SurvivorsFixed,
     UpdateCommitted,
 )
 from .chain.node import import_chain
 from .chain.records import Content
-from .integers import INTEGERS
+from .integers import INTEGERS, next_of_sums
 from .store import CorruptObject, FolderStore, Store
 
 BLOCKS_FILE, DEPLOYMENT_FILE, STORE_FOLDER = "blocks.json", "deployment.json", "store"
@@ -41,7 +44,8 @@ class PastRound:
     """A round as the events tell it.
 
     least: updates that it needs; phases: (phase, block in which it began); updates: of hospitals that no audit excluded;
-    excluded: the others; model: None if it was aborted; verified: integers and audits, or floats.
+    excluded: the others; model: None if it was aborted; verified: integers and audits, or floats.  totals, weight: of a
+    shared round, what its committee summed up, and over what weight.
     """
 
     round_id: int
@@ -53,6 +57,9 @@ class PastRound:
     model: Content | None
     ending: str
     verified: bool
+    shared: bool
+    totals: tuple[bytes, ...]
+    weight: int
 
 
 def past_rounds(system: System) -> list[PastRound]:
@@ -72,7 +79,9 @@ def past_rounds(system: System) -> list[PastRound]:
         ending = f"aborted: {aborted.reason.name.lower().replace('_', ' ')}" if aborted else "finalised"
         model = models.get(opened.round_id)
         said = opened.parameters
-        told = phases, updates, excluded, model, ending, said.verified
+        totals = tuple(e.total for e in own if isinstance(e, SumDecoded))
+        weight = sum(sum(e.weights) for e in own if isinstance(e, SurvivorsFixed))
+        told = phases, updates, excluded, model, ending, said.verified, said.shared, totals, weight
         found.append(PastRound(opened.round_id, opened.task, said.min_hospitals, *told))
     return found
 
@@ -90,7 +99,11 @@ def replay(system: System, store: Store) -> Iterator[tuple[PastRound, Any]]:
         rule = INTEGERS if past.verified else FLOATS
         weights = rule.load(store, model)
         if past.model is not None:
-            following, rejected = rule.following(store, weights, past.updates, chain_id, past.least)
+            rejected: dict[str, str] = {}
+            if past.shared:
+                following: Any = next_of_sums(weights, past.totals, past.weight)
+            else:
+                following, rejected = rule.following(store, weights, past.updates, chain_id, past.least)
             got = None if following is None else rule.content(following, past.round_id)
             if following is None or got != past.model:
                 raise HistoryMismatch(

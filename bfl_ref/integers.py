@@ -14,6 +14,8 @@ from .chain.events import UpdateCommitted
 from .chain.records import Content
 from .fixed_point import State, aggregate, digest_bytes, digest_elements, public_state
 from .fixed_point.rule import WEIGHT_LIMIT
+from .sharing import combine, signed
+from .stark.field import from_bytes
 from .store import Store, pack, unpack
 
 NAME = "weights"
@@ -74,6 +76,15 @@ def next_model(
 
     kept, rows, rejected = kept_updates(commitments, chain_id, load)
     return (aggregate(model, kept, rows) if len(kept) >= least else None), rejected
+
+
+def next_of_sums(model: np.ndarray, totals: Sequence[bytes], weight: int) -> np.ndarray:
+    """The model after a shared round: old + the groups' decoded totals over the survivors' weight, rounded as `aggregate`.
+
+    totals: as the contract has them, 4 bytes for each slot, big-endian, modulo p.
+    """
+    whole = sum((signed(from_bytes(total)) for total in totals), np.zeros_like(model))
+    return combine(model, whole, weight)
 
 
 def _problem(arrays: dict[str, np.ndarray], slots: int | None) -> str | None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import data
-from .cast import training_parameters
-from .chain.records import TrainingParameters
+from .cast import sharing_parameters, training_parameters
+from .chain.records import SharingParameters, TrainingParameters
 from .fixed_point import settings
 from .learning import TrainConfig, chosen_config
 from .privacy.ledger import Budget
@@ -20,11 +20,16 @@ LOCAL_CHAINS = ("embedded", "anvil")
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a run works on. training: what hospitals of a verified federation are to do.  private: None without --epsilon."""
+    """What a run works on.
+
+    training, sharing: what hospitals of a verified federation are to do, and its committee; None of a basic one.
+    private: None without --epsilon.
+    """
 
     federation: data.Federation
     config: TrainConfig
     training: TrainingParameters | None
+    sharing: SharingParameters | None
     private: Plan | None
 
 
@@ -43,6 +48,8 @@ def parse(arguments: list[str], description: str) -> argparse.Namespace:
     add("--rounds", type=int, default=5, help="federated rounds, 1 to 1000")
     add("--protocol", default="verified", help='"verified" (proofs of training, audited) or "basic" (none)')
     add("--audit-rate", type=float, default=0.1, help="verified: share of all training steps audited, 0 to 1")
+    add("--aggregators", type=int, default=5, help="verified: seats that take shares of updates, 2 to 5")
+    add("--threshold", type=int, default=3, help="verified: shares that give an update, 2 to --aggregators")
     add("--noise", type=int, default=0, help="verified: scale of the proven noise, 0 (none) to 4000")
     add("--epsilon", type=float, default=None, help="differential privacy: what all rounds may cost, above 0")
     add("--delta", type=float, default=DELTA, help="with --epsilon: above 0, below 1/rows of every hospital")
@@ -76,6 +83,9 @@ def prepare(options: argparse.Namespace) -> Prepared:
         raise ValueError(f"--model {options.model}: proofs are of logistic regression; add --protocol basic")
     if options.fast:
         config = replace(config, rounds=min(2, options.rounds), local_epochs=1)
+    sharing = None
+    if options.protocol == "verified":
+        sharing = sharing_parameters(options.aggregators, options.threshold)
     private = None
     if options.epsilon is None:
         _refuse_private_options(options)
@@ -87,7 +97,8 @@ def prepare(options: argparse.Namespace) -> Prepared:
         case = options.dataset, options.features, options.model
         wanted = {"epsilon": options.epsilon, "delta": options.delta, "rounds": config.rounds}
         private = plan(federation, case, mechanism, **wanted)
-    return Prepared(federation, config, _training(options, len(federation.feature_names), private), private)
+    training = _training(options, len(federation.feature_names), private)
+    return Prepared(federation, config, training, sharing, private)
 
 
 def budgets(options: argparse.Namespace, prepared: Prepared, folder: Path) -> tuple[Budget, ...]:

@@ -4,14 +4,14 @@
 
 Hospitals commit to their updates on chain, and put them into the store once nobody can commit any more; aggregators average
 what was committed; every validator repeats the average before it votes, and two thirds of the votes put the new model in
-force. In a basic round draw and prove pass through; in a verified one (verified.py) the validators' beacon seeds the noise
-and draws audits, and who does not prove its audited steps is out. Share and settle pass through still, and in the end every
-member can read every update.
+force. In a basic round draw, prove and share pass through; in a verified one (verified.py) the validators' beacon seeds the
+noise and draws audits, and who does not prove its audited steps is out; in a shared one (shared.py) no update is opened
+ever: hospitals prove what they share, aggregators publish sums. Settle passes through still.
 
 A member is an object whose methods answer what a phase asks of it; None is silence. Tests put dishonest members in.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -21,41 +21,38 @@ from eth_utils import keccak
 from .aggregation import FLOATS, SALT_BYTES, Origin, Rule, pack_update
 from .chain.contracts import System
 from .chain.errors import ContractError, PhaseNotOver, ReplayedSubmission
-from .chain.events import Event, HospitalExcluded, UpdateCommitted
+from .chain.events import Event, HospitalExcluded, SumDecoded, SumSubmitted, UpdateCommitted
 from .chain.records import Content, Phase, Role, Stage, TrainingParameters
 from .data import Silo
-from .integers import INTEGERS
+from .integers import INTEGERS, next_of_sums
 from .learning import TrainConfig, local_update
 from .privacy.ledger import Budget, BudgetExhausted
-from .proving import ProofTask, Prover, prove_here
+from .proving import ProofTask, Prover, ReleaseTask, prove_here
 from .store import Store, canonical_json, cid_of
 
 E = TypeVar("E", bound=Event)
 Rng = Callable[[int], bytes]
 DURATIONS = (10, 2, 40, 10, 10, 10, 20, 40, 10)  # blocks a phase, Select first: roomy for a dozen members
-VERIFIED_DURATIONS = (
-    90,
-    2,
-    40,
-    60,
-    450,
-    10,
-    20,
-    40,
-    10,
-)  # with the beacon's stages, and a block for each audit
+# with the beacon's stages, and a block for each audit
+VERIFIED_DURATIONS = (90, 2, 40, 60, 450, 10, 20, 40, 10)
+# with time for complaints and answers, and for a sum of each seat and group
+SHARED_DURATIONS = (90, 2, 40, 60, 450, 60, 60, 40, 10)
 VOTING = Role.HOSPITAL | Role.AGGREGATOR | Role.VALIDATOR
 
 
 @dataclass(frozen=True)
 class Round:
-    """What every member sees of the round it is in. model: the weights that are trained on; rule: how they are averaged."""
+    """What every member sees of the round it is in. model: the weights that are trained on; rule: how they are averaged.
+
+    mailboxes: where aggregators take shares, by address.
+    """
 
     system: System
     store: Store
     round_id: int
     model: Any
     rule: Rule = FLOATS
+    mailboxes: Mapping[str, Callable[[bytes], None]] = field(default_factory=dict)
 
     @property
     def phase(self) -> Phase:
@@ -79,7 +76,15 @@ class Round:
         return [e for e in self.events(UpdateCommitted) if e.hospital not in out]
 
     def next_model(self) -> tuple[Any, dict[str, str]]:
-        """What the committed updates lead to (None: too few), and hospital -> why an update was left out."""
+        """What the committed updates lead to (None: too few), and hospital -> why an update was left out.
+
+        In a shared round, what the decoded totals lead to; None: not all are decoded.
+        """
+        if self.system.rounds.round_of(self.round_id).shared:
+            decoded = [e.total for e in self.events(SumDecoded)]
+            count, weights = self.system.committee.groups_of(self.round_id)
+            known = count > 0 and len(decoded) == count
+            return (next_of_sums(self.model, decoded, sum(weights)) if known else None), {}
         chain_id = self.system.node.web3.eth.chain_id
         least = self.system.rounds.round_of(self.round_id).min_hospitals
         return self.rule.following(self.store, self.model, self.commitments(), chain_id, least)
@@ -89,7 +94,7 @@ class Round:
 class Member:
     """A party with a key. silo: a hospital's rows, None for an operator. rng(k): k random bytes for salts.
 
-    budget: what its patients may still lose; None: training is not private.
+    budget: what its patients may still lose; None: training is not private.   mailbox: takes shares, if it aggregates.
     """
 
     name: str
@@ -97,6 +102,7 @@ class Member:
     silo: Silo | None
     rng: Rng
     budget: Budget | None = field(default=None, kw_only=True)
+    mailbox: Callable[[bytes], None] | None = field(default=None, kw_only=True)
 
     def deal(self, round_: Round) -> None:
         """Phase select: what a validator commits to for the beacon. A basic round has none."""
@@ -127,6 +133,34 @@ class Member:
 
     def show(self, round_: Round, update: Any, task: ProofTask, proof: bytes | None) -> None:
         """Phase prove: hand a proof in; None: there is none for this step."""
+
+    def release(self, round_: Round, update: Any) -> ReleaseTask | None:
+        """Phase commit: what a shared round wants proven of the update before it is committed to."""
+        return None
+
+    def released(self, round_: Round, proof: bytes | None) -> None:
+        """Phase commit: the proof of `release`; None: there is none."""
+
+    def expect(self, round_: Round) -> None:
+        """Phase share: what an aggregator is owed."""
+
+    def share(self, round_: Round) -> None:
+        """Phase share: what a hospital owes to aggregators."""
+
+    def complain(self, round_: Round) -> None:
+        """Phase share: an aggregator's word on what did not come."""
+
+    def answer(self, round_: Round) -> None:
+        """Phase share: a hospital's answer."""
+
+    def confirm(self, round_: Round) -> None:
+        """Phase share: an aggregator has all that it may still get."""
+
+    def add(self, round_: Round) -> None:
+        """Phase aggregate: an aggregator's sums."""
+
+    def open(self, round_: Round) -> None:
+        """Phase aggregate: the totals, from everybody's sums."""
 
     def commit(self, round_: Round, update: Any) -> bytes | None:
         """Phase commit: CID, digest and row count of the salted update on chain. Returns the file itself, which goes into
@@ -198,12 +232,14 @@ def play_round(
     exhausted: dict[str, BudgetExhausted] = {}
     updates: dict[Member, Any] = {}
     files: list[bytes] = []
-    verified = system.rounds.parameters().verified
-    rule, durations = (INTEGERS, VERIFIED_DURATIONS) if verified else (FLOATS, DURATIONS)
+    verified, shared = system.rounds.parameters().verified, system.rounds.parameters().shared
+    durations = SHARED_DURATIONS if shared else VERIFIED_DURATIONS if verified else DURATIONS
+    rule = INTEGERS if verified else FLOATS
     validators = _with_role(system, parties, Role.VALIDATOR)
     model = rule.load(store, system.registry.current().content)
     round_id = system.rounds.open(task, durations, sender=validators[0].account)
-    round_ = Round(system, store, round_id, model, rule)
+    mailboxes = {address: m.mailbox for address, m in parties.items() if m.mailbox is not None}
+    round_ = Round(system, store, round_id, model, rule, mailboxes)
 
     def each(acting: Iterable[Member], act: Callable[[Member], None]) -> None:
         for member in acting:
@@ -235,8 +271,27 @@ def play_round(
         if update is not None and (file := member.commit(round_, update)) is not None:
             files.append(file)
 
+    def release() -> None:
+        asked = [(m, t) for m in trained if (t := m.release(round_, updates[m])) is not None]
+        for (member, _), proof in zip(asked, prover([task for _, task in asked]), strict=True):
+            member.released(round_, proof)
+
+    def share() -> None:
+        each(aggregators, lambda member: member.expect(round_))
+        each(trained, lambda member: member.share(round_))
+        each(aggregators, lambda member: member.complain(round_))
+        each(trained, lambda member: member.answer(round_))
+        each(aggregators, lambda member: member.confirm(round_))
+
+    def total() -> None:
+        each(aggregators, lambda member: member.add(round_))
+        *_, sum_until, _ = system.committee.stages_of(round_id)
+        count, _ = system.committee.groups_of(round_id)
+        if len(round_.events(SumSubmitted)) < count * len(system.committee.seats_of(round_id)):
+            system.node.wait_blocks(sum_until - system.node.web3.eth.block_number)
+        each(aggregators, lambda member: member.open(round_))
+
     def prove() -> None:
-        trained = [m for m in selected if updates.get(m) is not None]
         asked = [(m, t) for m in trained for t in m.audited(round_, updates[m])]
         for (member, task), proof in zip(asked, prover([task for _, task in asked]), strict=True):
             each([member], lambda m, t=task, p=proof: m.show(round_, updates[m], t, p))  # type: ignore[misc]
@@ -254,7 +309,9 @@ def play_round(
     if not round_.over:
         selected = [parties[a] for a in system.rounds.hospitals_of(round_id) if a in parties]
         each(selected, train)
+        trained = [m for m in selected if updates.get(m) is not None]
         advance(round_, members)
+        release()
         each(selected, commit)
         advance(round_, members)
     if not round_.over:
@@ -264,9 +321,15 @@ def play_round(
     if not round_.over:
         prove()
         advance(round_, members)
+    aggregators = _with_role(system, parties, Role.AGGREGATOR)
     if not round_.over:
-        advance(round_, members)  # share
-        each(_with_role(system, parties, Role.AGGREGATOR), submit)
+        if shared:
+            share()
+        advance(round_, members)
+    if not round_.over:
+        if shared:
+            total()
+        each(aggregators, submit)
         advance(round_, members)
     if not round_.over:
         each(_with_role(system, parties, Role.VALIDATOR), vote)

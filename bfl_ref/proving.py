@@ -1,4 +1,4 @@
-"""Making segment proofs: one at a time here, or several at once in processes of their own."""
+"""Making proofs of steps and of releases: one at a time here, or several at once in processes of their own."""
 
 import os
 import secrets
@@ -13,11 +13,16 @@ from multiprocessing import get_context
 import numpy as np
 from tqdm.auto import tqdm
 
+from .fixed_point import HALF_SLOTS
+from .stark.field import F
 from .stark.prover import prove
-from .stark.setup import Domain
-from .stark.solidity.statements import training_setup
+from .stark.setup import Domain, Setup
+from .stark.solidity.statements import release_setup, training_setup
+from .statements import release_trace, training_trace
+from .statements.release import Release
+from .statements.release_trace import Sharing
 from .statements.training import Training
-from .statements.training_trace import Step, fill
+from .statements.training_trace import Step
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,39 +38,68 @@ class ProofTask:
     seed: int | None = None
 
 
-Prover = Callable[[Sequence[ProofTask]], Iterator[bytes | None]]
+@dataclass(frozen=True, eq=False)
+class ReleaseTask:
+    """What a hospital shares, to be proven. domain, seed: as of a ProofTask."""
+
+    sharing: Sharing
+    domain: Domain
+    seed: int | None = None
+
+
+Task = ProofTask | ReleaseTask
+Prover = Callable[[Sequence[Task]], Iterator[bytes | None]]
 """Proofs in the order of the tasks; None where the step is not what the statement says, so that there is no proof."""
 
 
 class Measured:
-    """A prover that counts: seconds (wall time of each batch of proofs over their number) and bytes of each proof."""
+    """A prover that counts: seconds (wall time of each batch of proofs over their number) and bytes of each proof.
+
+    seconds, sizes: of steps.   release_seconds, release_sizes: of releases.
+    """
 
     def __init__(self, prover: "Prover"):
         self.prover = prover
         self.seconds: list[float] = []
         self.sizes: list[int] = []
+        self.release_seconds: list[float] = []
+        self.release_sizes: list[int] = []
 
-    def __call__(self, tasks: Sequence[ProofTask]) -> Iterator[bytes | None]:
+    def __call__(self, tasks: Sequence[Task]) -> Iterator[bytes | None]:
         begin = time.perf_counter()
         proofs = list(self.prover(tasks))
-        self.seconds += [(time.perf_counter() - begin) / max(len(proofs), 1)] * len(proofs)
-        self.sizes += [len(proof) for proof in proofs if proof is not None]
+        each = (time.perf_counter() - begin) / max(len(proofs), 1)
+        for task, proof in zip(tasks, proofs, strict=True):
+            released = isinstance(task, ReleaseTask)
+            (self.release_seconds if released else self.seconds).append(each)
+            if proof is not None:
+                (self.release_sizes if released else self.sizes).append(len(proof))
         return iter(proofs)
 
 
-def prove_step(task: ProofTask) -> bytes | None:
-    """The proof of one step, or None if the witness is of a false step."""
-    made = training_setup(task.step.halves)
-    assert isinstance(made.air, Training)
-    trace, public = fill(made.air, task.step)
+def prove_step(task: Task) -> bytes | None:
+    """The proof of one step or release, or None if the witness is of a false one."""
     rng = secrets.token_bytes if task.seed is None else np.random.default_rng(task.seed).bytes
     try:
-        return prove(made, trace, public, task.domain, rng=rng)
+        return prove(*_laid_out(task), task.domain, rng=rng)
     except ValueError:
         return None
 
 
-def prove_here(tasks: Sequence[ProofTask]) -> Iterator[bytes | None]:
+def _laid_out(task: Task) -> tuple[Setup, F, F]:
+    """(set-up, trace, public inputs). ValueError for an update that moves too far to be released."""
+    if isinstance(task, ReleaseTask):
+        sharing = task.sharing
+        halves, seats = len(sharing.model) // HALF_SLOTS, len(sharing.salts)
+        made = release_setup(halves, seats, len(sharing.coefficients) + 1)
+        assert isinstance(made.air, Release)
+        return made, *release_trace.fill(made.air, sharing)
+    made = training_setup(task.step.halves)
+    assert isinstance(made.air, Training)
+    return made, *training_trace.fill(made.air, task.step)
+
+
+def prove_here(tasks: Sequence[Task]) -> Iterator[bytes | None]:
     """One after the other, in this process."""
     return map(prove_step, _shown(tasks))
 
@@ -85,20 +119,20 @@ def prover_pool(workers: int | None = None) -> Iterator[Prover]:
         yield partial(_prove_in, pool)
 
 
-def _prove_in(pool: ProcessPoolExecutor, tasks: Sequence[ProofTask]) -> Iterator[bytes | None]:
+def _prove_in(pool: ProcessPoolExecutor, tasks: Sequence[Task]) -> Iterator[bytes | None]:
     return iter(
         tqdm(
             pool.map(prove_step, tasks),
             total=len(tasks),
-            desc="audited proofs",
+            desc="proofs",
             disable=not tasks,
             leave=False,
         )
     )
 
 
-def _shown(tasks: Sequence[ProofTask]) -> Iterator[ProofTask]:
-    return iter(tqdm(tasks, desc="audited proofs", disable=not tasks, leave=False))
+def _shown(tasks: Sequence[Task]) -> Iterator[Task]:
+    return iter(tqdm(tasks, desc="proofs", disable=not tasks, leave=False))
 
 
 def _use_threads(count: int) -> None:

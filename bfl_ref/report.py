@@ -67,6 +67,15 @@ def audits_line(audits: Mapping[str, float]) -> str:
     )
 
 
+def releases_line(sharing: Mapping[str, float]) -> str:
+    """A shared run's releases in one sentence."""
+    return (
+        f"shares for {sharing['threshold']:.0f} of {sharing['aggregators']:.0f} aggregators: {sharing['releases']:.0f} "
+        f"releases proven, {sharing['failed_aggregators']:.0f} aggregators wrong or silent; a release: "
+        f"{sharing['proof_seconds']:.1f} s, {sharing['proof_bytes']:,.0f} bytes, {sharing['gas']:,.0f} gas to commit"
+    )
+
+
 def privacy_lines(privacy: Mapping[str, Any]) -> list[str]:
     """A private run's cost to each hospital's patients, a sentence each, and what stopped it, if anything did."""
     lines = [

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from eth_abi import encode
+from eth_account.signers.local import LocalAccount
 from eth_utils import keccak
 
 from . import beacon, fixed_point
@@ -92,7 +93,7 @@ class VerifiedMember(Member):
                 continue
             try:
                 context = _context(round_, dealt.validator)
-                share = beacon.unseal(dealt.sealed, encryption_key(self), context, holder)[which]
+                share = beacon.unseal(dealt.sealed, encryption_key(self.account), context, holder)[which]
             except BadShare:
                 continue  # nobody can post what was never dealt: the dealer's secret is lost, and its stake
             hashes = dealt.share_hashes[which]
@@ -181,9 +182,9 @@ def noise_beacon(round_: Round) -> F:
     return fixed_point.beacon_elements(round_.system.beacon.value_of(round_.round_id, 0))
 
 
-def encryption_key(member: Member) -> bytes:
+def encryption_key(account: LocalAccount) -> bytes:
     """A member's X25519 key, derived from the key it signs with: one secret to keep."""
-    return keccak(b"bfl_ref/x25519" + bytes(member.account.key))
+    return keccak(b"bfl_ref/x25519" + bytes(account.key))
 
 
 def leaves_file(rows: Rows) -> bytes:

@@ -140,3 +140,11 @@ def test_holder_without_a_key_gets_random_bytes_and_the_others_their_shares() ->
     assert unseal(sealed, privates[2], CONTEXT, 2) == tuple(shares[2] for shares in dealing.shares)
     with pytest.raises(BadShare):
         unseal(sealed, privates[1], CONTEXT, 1)
+
+
+def test_a_key_that_no_secret_can_be_agreed_with_stops_nobody_else():
+    """u = 1 has small order: its holder gets nothing, the others open theirs."""
+    rng, own = np.random.default_rng(3).bytes, bytes(range(32))
+    dealing = deal(2, 2, rng)
+    sealed = seal(dealing, [b"\x01" + bytes(31), public_key(own)], b"context", rng)
+    assert unseal(sealed, own, b"context", 1) == tuple(shares[1] for shares in dealing.shares)

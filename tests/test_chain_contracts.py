@@ -52,6 +52,10 @@ FOR_CONTRACTS = {
     "start",
     "askSecond",
     "close",
+    "seat",
+    "weigh",
+    "askShares",
+    "fixSurvivors",
 }
 FOR_CONTRACTS |= {"getRoleAdmin", "renounceRole"}
 
@@ -390,6 +394,7 @@ def test_events_and_structs_have_a_dataclass_with_their_fields():
         "Dealing",
         "StateCommitment",
         "Audit",
+        "SharingParameters",
     } <= structs.keys()
     for name, part in structs.items():
         assert from_names(getattr(records, name), example(part))

@@ -172,7 +172,12 @@ def test_main_verified_run_audits_proves_and_reports(tmp_path: Path, capsys: pyt
     assert (audits["rate"], audits["drawn"], audits["passed"], audits["failed"]) == (0.5, 2, 2, 0)
     assert audits["slashed"] == 0 and audits["proof_seconds"] > 0
     assert 4_000_000 < audits["gas_per_proof"] < 6_000_000 and 60_000 < audits["proof_bytes"] < 120_000
-    assert "2 steps drawn, 2 proven, 0 failed, 0 tokens slashed" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "2 steps drawn, 2 proven, 0 failed, 0 tokens slashed" in said
+    shared = summary["sharing"]
+    assert (shared["aggregators"], shared["threshold"], shared["releases"]) == (5, 3, 4)
+    assert shared["failed_aggregators"] == 0 and 2_500_000 < shared["gas"] < 4_000_000
+    assert "shares for 3 of 5 aggregators: 4 releases proven, 0 aggregators wrong or silent" in said
     (folder,) = tmp_path.iterdir()
     assert "2 steps drawn, 2 proven" in (folder / "report.html").read_text()
     assert history.main([str(folder)]) == 0
@@ -213,7 +218,7 @@ def test_main_ledgers_that_are_kept_refuse_the_next_run_and_lose_nothing(
     assert {paid["budget"] for paid in first["hospitals"].values()} == {5.5} and not first["exhausted"]
     capsys.readouterr()
     second = run_job([*PRIVATE, *kept], tmp_path / "second")["privacy"]
-    assert "round 2 had too few hospitals: Cleveland: epsilon 5 of 5.5" in second["exhausted"]
+    assert "round 2 had too few hospitals: Cleveland: epsilon 4.994 of 5.5" in second["exhausted"]
     assert second["exhausted"] in capsys.readouterr().out
     assert all(4.9 < paid["spent"] < 5.5 and paid["rounds"] == 3 for paid in second["hospitals"].values())
     line = refused([*PRIVATE, *kept], tmp_path / "third" / "runs", capsys)
@@ -269,17 +274,18 @@ def test_help_says_of_every_option_what_it_does_its_range_and_default(capsys: py
         r" (--[a-z-]+) [A-Z_]+ (?=[^\]A-Z])(.*?\(default: [^)]*\))", text[text.index("options:") :]
     )
     assert [name for name, _ in options] == [
-        *("--dataset", "--features", "--path", "--target", "--silo", "--rounds"),
         *(
+            "--dataset",
+            "--features",
+            "--path",
+            "--target",
+            "--silo",
+            "--rounds",
             "--protocol",
             "--audit-rate",
-            "--noise",
-            "--epsilon",
-            "--delta",
-            "--mechanism",
-            "--budget",
-            "--ledgers",
         ),
+        *("--aggregators", "--threshold", "--noise", "--epsilon", "--delta", "--mechanism", "--budget"),
+        "--ledgers",
         *("--model", "--chain", "--chain-id", "--seed", "--out"),
     ]
     help_of = dict(options)
@@ -338,6 +344,8 @@ def hospital(i: int) -> str:
         (["--audit-rate", "1.5"], "got 1.5", "audit rate: expected 0 to 1"),
         (["--noise", "5000"], "got 5000", "noise: expected 0 to 4000"),
         (["--features", "all"], "got 'all'", "'plain' or 'clinical'"),
+        (["--aggregators", "6"], "got 6", "aggregators: expected 2 to 5"),
+        (["--threshold", "1"], "got 1", "threshold: expected 2 to 5"),
         (["--epsilon", "0"], "got 0.0", "epsilon: expected a finite number above 0"),
         (
             ["--epsilon", "3", "--delta", "0.001"],

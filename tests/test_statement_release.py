@@ -14,6 +14,7 @@ from bfl_ref.chain.errors import ContractError
 from bfl_ref.chain.node import open_chain
 from bfl_ref.chain.stark import deploy_verifier, generated_evaluators
 from bfl_ref.fixed_point import State, public_state
+from bfl_ref.sharing.digest import SHARE_TAG
 from bfl_ref.stark.air import labels
 from bfl_ref.stark.field import F, base, random_base
 from bfl_ref.stark.prover import prove
@@ -24,7 +25,7 @@ from bfl_ref.stark.trace import check_trace
 from bfl_ref.stark.verifier import verify
 from bfl_ref.statements import release_trace
 from bfl_ref.statements.poseidon2 import compress
-from bfl_ref.statements.release import LIMIT, ROWS, SHARE_TAG, Release
+from bfl_ref.statements.release import LIMIT, ROWS, Release
 from bfl_ref.statements.release_trace import Sharing, bucket, fill, limits, squared_norm
 
 

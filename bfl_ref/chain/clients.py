@@ -17,6 +17,7 @@ from .records import (
     Participation,
     Phase,
     Proposal,
+    Release,
     Role,
     Round,
     RoundParameters,
@@ -222,6 +223,18 @@ class RoundManager(Client):
         """states: digests from the model in force to the update's own."""
         self._send(sender, "commitStates", round_id, update.to_abi(), list(states))
 
+    def commit_shared(
+        self,
+        round_id: int,
+        update: Content,
+        states: Sequence[bytes],
+        release: Release,
+        *,
+        sender: LocalAccount,
+    ) -> None:
+        """States as in `commit_states`, with the shares of the update."""
+        self._send(sender, "commitShared", round_id, update.to_abi(), list(states), release.to_abi())
+
     def submit_candidate(self, round_id: int, model: Content, *, sender: LocalAccount) -> None:
         self._send(sender, "submitCandidate", round_id, model.to_abi())
 
@@ -282,3 +295,6 @@ class RoundManager(Client):
 
     def audits(self) -> str:
         return self._view("audits")
+
+    def committee(self) -> str:
+        return self._view("committee")

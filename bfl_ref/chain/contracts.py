@@ -13,10 +13,11 @@ from web3.exceptions import ContractLogicError
 
 from ..store import canonical_json
 from .clients import Consortium, ModelRegistry, RoundManager, StakeVault, UtilityToken
+from .committee import Committee
 from .compile import Artifact, compile_contracts, system_sources
 from .events import CandidateSubmitted, Event
 from .node import Node, WrongChain
-from .records import Content, Role, RoundParameters, TrainingParameters
+from .records import Content, Role, RoundParameters, SharingParameters, TrainingParameters
 from .transactions import Client, named, transact
 from .verified import Audits, Beacon, DataRegistry, PrivacyLedger
 
@@ -33,6 +34,7 @@ CLIENTS: dict[str, type[Client]] = {
         DataRegistry,
         Beacon,
         Audits,
+        Committee,
         RoundManager,
         PrivacyLedger,
     )
@@ -50,7 +52,8 @@ class Genesis:
     """What the system starts from.
 
     members: address -> roles.  balances: address -> tokens, smallest unit; their sum is the supply.  model: the model of
-    round 0.  voting_period, unlock_delay: blocks.  training: of verified rounds; None: defaults, which basic ones never use.
+    round 0.  voting_period, unlock_delay: blocks.  training: of verified rounds; sharing: of shared ones; None: defaults,
+    which other rounds never use.
     """
 
     members: Mapping[str, Role]
@@ -60,6 +63,7 @@ class Genesis:
     voting_period: int = 100
     unlock_delay: int = 100
     training: TrainingParameters | None = None
+    sharing: SharingParameters | None = None
 
 
 @dataclass(frozen=True)
@@ -73,8 +77,8 @@ class Deployment:
 
 
 class System:
-    """The contracts of one deployment: `consortium`, `token`, `vault`, `registry`, `data`, `beacon`, `audits`, `rounds`,
-    `privacy`.
+    """The contracts of one deployment: `consortium`, `token`, `vault`, `registry`, `data`, `beacon`, `audits`, `committee`,
+    `rounds`, `privacy`.
 
     gas: "Contract.function" -> gas used, one entry a transaction sent through this object.
     """
@@ -113,6 +117,7 @@ class System:
         self.data: DataRegistry = clients["DataRegistry"]
         self.beacon: Beacon = clients["Beacon"]
         self.audits: Audits = clients["Audits"]
+        self.committee: Committee = clients["Committee"]
         self.rounds: RoundManager = clients["RoundManager"]
         self.privacy: PrivacyLedger = clients["PrivacyLedger"]
 
@@ -148,7 +153,7 @@ class System:
 
     def clients(self) -> tuple[Client, ...]:
         tokens = (self.token, self.vault)
-        training = (self.data, self.beacon, self.audits, self.rounds, self.privacy)
+        training = (self.data, self.beacon, self.audits, self.committee, self.rounds, self.privacy)
         return self.consortium, *tokens, self.registry, *training
 
     def holders(self, role: Role) -> tuple[str, ...]:
@@ -173,14 +178,17 @@ def deploy(
     genesis: Genesis,
     deployer: LocalAccount,
     verifiers: Sequence[str | None] = (None, None),
+    releases: Sequence[str | None] = (None, None),
 ) -> System:
     """Deploys and wires everything; afterwards the deployer has no power. The order is that of IConsortium's NatSpec.
 
     verifiers: addresses of the verifiers of segment proofs over rows of one half and of two (None: there is none, and no
-    verified round over such rows can be opened). ValueError for another number of them.
+    verified round over such rows can be opened). releases: of release proofs, for the seats and threshold of
+    `genesis.sharing` (None: no shared round). ValueError for another number of either.
     """
-    if len(verifiers) != 2:
-        raise ValueError(f"expected verifiers for one and for two halves, got {len(verifiers)}")
+    for given in (verifiers, releases):
+        if len(given) != 2:
+            raise ValueError(f"expected verifiers for one and for two halves, got {len(given)}")
     artifacts = compile_contracts(system_sources())
     block = node.web3.eth.block_number + 1
     addresses: dict[str, str] = {}
@@ -208,13 +216,18 @@ def deploy(
     proofs = [address or NO_CONTRACT for address in verifiers]
     training = (genesis.training or TrainingParameters()).to_abi()
     audits = create("Audits", consortium, vault, registry, data, beacon, proofs, training)
-    rounds = create("RoundManager", consortium, vault, registry, beacon, audits, parameters.to_abi())
+    proofs = [address or NO_CONTRACT for address in releases]
+    sharing = (genesis.sharing or SharingParameters()).to_abi()
+    committee = create("Committee", consortium, vault, data, audits, beacon, proofs, sharing)
+    wired = (consortium, vault, registry, beacon, audits, committee)
+    rounds = create("RoundManager", *wired, parameters.to_abi())
     create("PrivacyLedger", consortium)
     system = System(node, Deployment(node.web3.eth.chain_id, block, code_digest(artifacts), addresses))
     system.gas.update(gas)
-    powers = [(SYSTEM_ROLE, holder) for holder in (token, vault, registry, data, beacon, audits, rounds)]
+    holders = (token, vault, registry, data, beacon, audits, committee, rounds)
+    powers = [(SYSTEM_ROLE, holder) for holder in holders]
     powers += [(power, rounds) for power in (FREEZER_ROLE, MODEL_WRITER_ROLE, ROUNDS_ROLE)]
-    powers += [(SLASHER_ROLE, slasher) for slasher in (beacon, audits)]
+    powers += [(SLASHER_ROLE, slasher) for slasher in (beacon, audits, committee)]
     system.consortium.seal(powers, sender=deployer)
     return system
 

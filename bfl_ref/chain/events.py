@@ -6,7 +6,16 @@ A (cid, digest, codec) that an event carries is one `Content` here. Addresses ar
 from dataclasses import dataclass
 from typing import Any
 
-from .records import AbortReason, Content, Phase, Role, RoundParameters, TrainingParameters, from_names
+from .records import (
+    AbortReason,
+    Content,
+    Phase,
+    Role,
+    RoundParameters,
+    SharingParameters,
+    TrainingParameters,
+    from_names,
+)
 
 
 @dataclass(frozen=True)
@@ -397,6 +406,103 @@ class AuditFailed(Event):
 class HospitalExcluded(Event):
     round_id: int
     hospital: str
+
+
+@dataclass(frozen=True)
+class SharingSet(Event):
+    parameters: SharingParameters
+    verifiers: tuple
+
+
+@dataclass(frozen=True)
+class SeatsFixed(Event):
+    round_id: int
+    seats: tuple
+    threshold: int
+    max_bucket: int
+
+
+@dataclass(frozen=True)
+class RowsWeighed(Event):
+    round_id: int
+    total_rows: int
+
+
+@dataclass(frozen=True)
+class SharesCommitted(Event):
+    round_id: int
+    hospital: str
+    digests: tuple
+    weight: int
+    bucket: int
+
+
+@dataclass(frozen=True)
+class SharesAsked(Event):
+    round_id: int
+    complain_until: int
+    until: int
+
+
+@dataclass(frozen=True)
+class Complained(Event):
+    round_id: int
+    hospital: str
+    seat: int
+
+
+@dataclass(frozen=True)
+class HospitalLeftOut(Event):
+    round_id: int
+    hospital: str
+    complaints: int
+
+
+@dataclass(frozen=True)
+class ShareShown(Event):
+    round_id: int
+    hospital: str
+    seat: int
+    elements: tuple
+
+
+@dataclass(frozen=True)
+class SharesConfirmed(Event):
+    round_id: int
+    seat: int
+
+
+@dataclass(frozen=True)
+class SurvivorsFixed(Event):
+    round_id: int
+    survivors: tuple
+    groups: tuple
+    weights: tuple
+    sum_until: int
+    until: int
+
+
+@dataclass(frozen=True)
+class SumSubmitted(Event):
+    round_id: int
+    group: int
+    seat: int
+    sum: bytes
+
+
+@dataclass(frozen=True)
+class SumDecoded(Event):
+    round_id: int
+    group: int
+    total: bytes
+    wrong: int
+
+
+@dataclass(frozen=True)
+class AggregatorFailed(Event):
+    round_id: int
+    aggregator: str
+    offence: bytes
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ class AbortReason(IntEnum):
     NO_QUORUM = 3
     NO_BEACON = 4
     TOO_FEW_SURVIVORS = 5
+    NO_SUM = 6
 
 
 class Stage(IntEnum):
@@ -124,15 +125,17 @@ class Model:
 class RoundParameters:
     """min_stake: active stake that a hospital needs, smallest unit. min_hospitals: how many a round needs.
 
-    verified: whether training is committed to step by step and audited.
+    verified: whether training is committed to step by step and audited.  shared: whether updates are shared among a
+    committee and never opened, which only verified rounds can be.
     """
 
     min_stake: int
     min_hospitals: int
     verified: bool = False
+    shared: bool = False
 
-    def to_abi(self) -> tuple[int, int, bool]:
-        return self.min_stake, self.min_hospitals, self.verified
+    def to_abi(self) -> tuple[int, int, bool, bool]:
+        return self.min_stake, self.min_hospitals, self.verified, self.shared
 
 
 @dataclass(frozen=True)
@@ -156,6 +159,39 @@ class TrainingParameters:
 
     def to_abi(self) -> tuple[int, ...]:
         return astuple(self)
+
+
+@dataclass(frozen=True)
+class SharingParameters:
+    """How updates of a shared round are shared.
+
+    aggregators: seats m, 2..16.  threshold: shares t that give an update, 2..m.  max_bucket: highest norm bucket, 0..10; an
+    update stays below 2^max_bucket units of 2^-6.  penalty: slashed for a wrong sum, and the stake that a seat needs;
+    silence_penalty: for a sum not submitted, at most the penalty; both in the token's smallest unit.
+    """
+
+    aggregators: int = 5
+    threshold: int = 3
+    max_bucket: int = 7
+    penalty: int = 0
+    silence_penalty: int = 0
+
+    def to_abi(self) -> tuple[int, ...]:
+        return astuple(self)
+
+
+@dataclass(frozen=True)
+class Release:
+    """What a hospital commits to and proves of its shares.  digests: 32 bytes for each seat's share.  bucket: the least b
+    with squared norm of the update below 4^b, in units of 2^-6.
+    """
+
+    digests: tuple[bytes, ...]
+    bucket: int
+    proof: bytes
+
+    def to_abi(self) -> tuple[list[bytes], int, bytes]:
+        return list(self.digests), self.bucket, self.proof
 
 
 @dataclass(frozen=True)
@@ -206,6 +242,7 @@ class Round:
     min_stake: int
     min_hospitals: int
     verified: bool
+    shared: bool
     members_version: int
     model_version: int
     aggregators: int

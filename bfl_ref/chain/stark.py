@@ -1,15 +1,17 @@
 """StarkVerifier on a chain: how it is compiled, deployed and called, and what a verification costs."""
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from eth_account.signers.local import LocalAccount
 from eth_utils import to_checksum_address
 
 from ..stark.setup import Domain, Setup
-from ..stark.solidity import parameter_word
+from ..stark.solidity import evaluators, parameter_word
 from .compile import CONTRACTS, Artifact, compile_contracts
 from .node import Node
 from .transactions import Client, transact
@@ -76,6 +78,20 @@ def generated_evaluators() -> dict[str, tuple[Artifact, ...]]:
         name: tuple(artifacts[path.stem] for path in parts)
         for name, parts in groupby(sources, key=lambda path: path.stem.rstrip("0123456789"))
     }
+
+
+def release_evaluator(made: Setup) -> tuple[Artifact, ...]:
+    """The evaluator of a release statement: the generated one, or for other committees one that is made and compiled now."""
+    generated = {"release-1-3-of-5": "ReleaseEvaluator", "release-2-3-of-5": "WideReleaseEvaluator"}
+    if made.air.name in generated:
+        return generated_evaluators()[generated[made.air.name]]
+    sources = evaluators("CommitteeReleaseEvaluator", made)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / f"{name}.sol" for name in sources]
+        for path, source in zip(paths, sources.values(), strict=True):
+            path.write_text(source)
+        compiled = compile_contracts([str(path) for path in paths], EVALUATOR_SETTINGS, cache=Path(folder))
+    return tuple(compiled[name] for name in sources)
 
 
 def deploy_verifier(

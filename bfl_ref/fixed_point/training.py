@@ -3,17 +3,22 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .. import learning
-from ..data import Federation
 from ..stark.field import F, random_base
 from ..statements.poseidon2 import DIGEST
 from .digests import state_digest
 from .noise import noise
 from .rows import Rows, quantise, segments_of
 from .rule import FEATURE_BITS, HALF_SLOTS, WEIGHT_BITS, Hyper, aggregate, halves_of, step
+
+if (
+    TYPE_CHECKING
+):  # an aggregator's process needs the digests of this package, not torch, pandas and scikit-learn
+    from ..data import Federation
+    from ..learning import Scores
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +70,7 @@ def train_round(
     return [public_state(w), *(State(weights, random_base(DIGEST, rng)) for weights in after)]
 
 
-def federated(federation: Federation, rounds: int, hyper: Hyper) -> np.ndarray:
+def federated(federation: "Federation", rounds: int, hyper: Hyper) -> np.ndarray:
     """FedAvg by the integer rule, without noise, salts or digests. (36 halves,) int64. ValueError if hyper has noise."""
     if hyper.noise:
         raise ValueError(f"expected noise 0 (it needs seeds and a beacon: train_round), got {hyper.noise}")
@@ -84,6 +89,8 @@ def probabilities(w: np.ndarray, x: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-logits))
 
 
-def scores(w: np.ndarray, x: np.ndarray, y: np.ndarray) -> learning.Scores:
+def scores(w: np.ndarray, x: np.ndarray, y: np.ndarray) -> "Scores":
     """Scores of an integer model on test rows."""
+    from .. import learning
+
     return learning.score(y, probabilities(w, x))

@@ -79,8 +79,8 @@ DPSGD = {
     ("heart", "plain", "mlp"): PrivateConfig("mlp", 5, 25, 64, 0.0625, 0.9, clip=0.5),
 }
 """(data set, features, model) -> settings of mechanism dpsgd: the best held-out F1 (thyroid, epsilon 3) or accuracy (heart,
-epsilon 4) over three splits among 2 batch sizes (64, the smallest hospital), 3 numbers of steps, 6 pairs of rate and momentum
-and 2 clip norms.
+epsilon 4) over three splits among 2 batch sizes (64, the smallest hospital), 3 numbers of steps, 6 pairs of rate and
+momentum and 2 clip norms.
 """
 
 

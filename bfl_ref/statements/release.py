@@ -25,6 +25,7 @@ import numpy as np
 
 from ..fixed_point.digests import BLOCK_WEIGHTS, STATE_TAG
 from ..fixed_point.rule import HALF_SLOTS
+from ..sharing.digest import SHARE_TAG, salt_length
 from ..stark.air import Air
 from ..stark.field import P
 from ..stark.lookup import Fraction
@@ -32,7 +33,6 @@ from . import sixteen_rows
 from .poseidon2 import DIGEST, Constant
 from .sixteen_rows import ROWS
 
-SHARE_TAG = 4
 CELL, RANGE = 1, 2  # tags of what is looked up
 CHAIN = 128  # ids of a chain's elements begin at CHAIN times its number
 COARSE = 10  # bits that the norm leaves out
@@ -55,7 +55,7 @@ class Release(Air):
             raise ValueError(f"threshold: expected 2 to {aggregators} (aggregators), got {threshold}")
         self.halves, self.aggregators, self.threshold = halves, aggregators, threshold
         self.slots = halves * HALF_SLOTS
-        self.salts = -(self.slots + 4) % DIGEST + 4
+        self.salts = salt_length(self.slots)
         of_state, of_share = self.slots // BLOCK_WEIGHTS, (self.slots + self.salts) // DIGEST
         ends = np.cumsum([of_state, of_state, *[of_share] * aggregators]).tolist()
         self.chains = [range(a, b) for a, b in zip([0, *ends], ends, strict=False)]

@@ -6,11 +6,13 @@ import numpy as np
 
 from ..fixed_point.digests import absorb_all, state_blocks
 from ..fixed_point.training import State
+from ..sharing.digest import SHARE_TAG
+from ..sharing.shamir import share
 from ..stark.air import labels
 from ..stark.field import F, base
 from . import sixteen_rows
 from .poseidon2 import DIGEST, WIDTH
-from .release import COARSE, LIMIT, SHARE_TAG, Release
+from .release import COARSE, LIMIT, Release
 from .sixteen_rows import ROWS
 
 
@@ -34,14 +36,7 @@ class Sharing:
 
     def shares(self) -> F:
         """(m, 36 halves): a (w - w') + sum_k c_k x^k at x = 1 .. m."""
-        value = (self.weight * self.update % F.order).astype(np.uint32).view(F)
-        found = []
-        for x in range(1, len(self.salts) + 1):
-            share = value
-            for power, c in enumerate(self.coefficients, start=1):
-                share = share + F(x**power % F.order) * c
-            found.append(share)
-        return np.stack(found).view(F)
+        return share(self.weight * self.update, self.coefficients, len(self.salts))
 
     def share_blocks(self) -> F:
         """(m, blocks, 8): what the digest of each share absorbs."""

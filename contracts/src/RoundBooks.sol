@@ -6,6 +6,7 @@ import {Phases} from "./Phases.sol";
 import {Content} from "./interfaces/Content.sol";
 import {IAudits} from "./interfaces/IAudits.sol";
 import {IBeacon} from "./interfaces/IBeacon.sol";
+import {ICommittee} from "./interfaces/ICommittee.sol";
 import {IConsortium, Member} from "./interfaces/IConsortium.sol";
 import {IModelRegistry} from "./interfaces/IModelRegistry.sol";
 import {IRoundManager, Participation, Round, RoundParameters} from "./interfaces/IRoundManager.sol";
@@ -37,6 +38,8 @@ abstract contract RoundBooks is IRoundManager, Phases {
     IBeacon public immutable override beacon;
     /// @inheritdoc IRoundManager
     IAudits public immutable override audits;
+    /// @inheritdoc IRoundManager
+    ICommittee public immutable override committee;
 
     RoundParameters internal _parameters;
     mapping(uint256 roundId => Round) internal _rounds;
@@ -51,9 +54,10 @@ abstract contract RoundBooks is IRoundManager, Phases {
         IModelRegistry registry_,
         IBeacon beacon_,
         IAudits audits_,
+        ICommittee committee_,
         RoundParameters memory parameters_
     ) Governed(consortium_) {
-        (vault, registry, beacon, audits) = (vault_, registry_, beacon_, audits_);
+        (vault, registry, beacon, audits, committee) = (vault_, registry_, beacon_, audits_, committee_);
         _setParameters(parameters_);
     }
 
@@ -107,8 +111,18 @@ abstract contract RoundBooks is IRoundManager, Phases {
         if (caller.version > _rounds[roundId].membersVersion) revert NotInRound(roundId, msg.sender);
     }
 
+    function _dropMissing(uint256 roundId) internal {
+        address[] memory hospitals = _hospitals[roundId];
+        for (uint256 i = 0; i < hospitals.length; ++i) {
+            if (_participations[roundId][hospitals[i]].commitment == 0) emit HospitalDropped(roundId, hospitals[i]);
+        }
+    }
+
     function _setParameters(RoundParameters memory parameters_) private {
         _requireRange("minHospitals", parameters_.minHospitals, MIN_HOSPITALS, MAX_HOSPITALS);
+        if (parameters_.shared && !parameters_.verified) {
+            revert InvalidParameters(parameters_.verified, parameters_.shared);
+        }
         _parameters = parameters_;
         emit ParametersSet(parameters_);
     }

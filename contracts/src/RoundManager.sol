@@ -8,6 +8,7 @@ import {RoundBooks} from "./RoundBooks.sol";
 import {Content} from "./interfaces/Content.sol";
 import {IAudits} from "./interfaces/IAudits.sol";
 import {IBeacon} from "./interfaces/IBeacon.sol";
+import {ICommittee, Release} from "./interfaces/ICommittee.sol";
 import {AGGREGATOR, HOSPITAL, IConsortium, Member, VALIDATOR} from "./interfaces/IConsortium.sol";
 import {IModelRegistry} from "./interfaces/IModelRegistry.sol";
 import {AbortReason, Phase} from "./interfaces/IPhases.sol";
@@ -22,8 +23,9 @@ contract RoundManager is RoundBooks {
         IModelRegistry registry_,
         IBeacon beacon_,
         IAudits audits_,
+        ICommittee committee_,
         RoundParameters memory parameters_
-    ) RoundBooks(consortium_, vault_, registry_, beacon_, audits_, parameters_) {}
+    ) RoundBooks(consortium_, vault_, registry_, beacon_, audits_, committee_, parameters_) {}
 
     /// @inheritdoc IRoundManager
     function open(Content calldata task, uint24[9] calldata durations) external override returns (uint256 roundId) {
@@ -35,6 +37,7 @@ contract RoundManager is RoundBooks {
         round.minStake = _parameters.minStake;
         round.minHospitals = _parameters.minHospitals;
         round.verified = _parameters.verified;
+        round.shared = _parameters.shared;
         round.membersVersion = consortium.version();
         round.modelVersion = SafeCast.toUint32(modelVersion);
         round.aggregators = consortium.aggregators();
@@ -48,21 +51,26 @@ contract RoundManager is RoundBooks {
         );
         // Interactions
         if (round.verified) beacon.start(roundId, deadlineOf(roundId), audits.begin(roundId));
+        if (round.shared) committee.seat(roundId, durations);
     }
 
     /// @inheritdoc IRoundManager
     function commitUpdate(uint256 roundId, Content calldata update, uint32 rows) external override {
-        _commit(roundId, update, rows, false);
+        _commit(roundId, update, rows, false, false);
     }
 
     /// @inheritdoc IRoundManager
     function commitStates(uint256 roundId, Content calldata update, bytes32[] calldata states) external override {
-        // Checks and effects
-        _commit(roundId, update, audits.data().rowsOf(msg.sender), true);
-        bytes32 last = states.length == 0 ? bytes32(0) : states[states.length - 1];
-        if (update.digest != last) revert WrongUpdateDigest(last, update.digest);
-        // Interactions
-        audits.record(roundId, msg.sender, states);
+        _commitStates(roundId, update, states, false);
+    }
+
+    /// @inheritdoc IRoundManager
+    function commitShared(uint256 roundId, Content calldata update, bytes32[] calldata states, Release calldata release)
+        external
+        override
+    {
+        _commitStates(roundId, update, states, true);
+        committee.record(roundId, msg.sender, update.digest, release);
     }
 
     /// @inheritdoc IRoundManager
@@ -73,6 +81,7 @@ contract RoundManager is RoundBooks {
         Participation storage own = _participations[roundId][msg.sender];
         if (own.submitted) revert AlreadySubmitted(roundId, msg.sender);
         model.check();
+        if (_rounds[roundId].shared) committee.requireSummed(roundId);
         own.submitted = true;
         _candidates[roundId][_key(model)].submitted = true;
         ++_rounds[roundId].submitted;
@@ -107,6 +116,7 @@ contract RoundManager is RoundBooks {
         if (round.verified && phase == Phase.Select) return beacon.isDone(roundId, 0);
         if (round.verified && phase == Phase.Draw) return beacon.isDone(roundId, 1);
         if (round.verified && phase == Phase.Prove) return audits.outstanding(roundId) == 0;
+        if (round.shared && phase == Phase.Share) return committee.areSharesSettled(roundId);
         if (phase == Phase.Commit) return round.committed == round.selected;
         if (phase == Phase.Aggregate) return round.submitted == round.aggregators;
         if (phase == Phase.Finalise) {
@@ -128,6 +138,13 @@ contract RoundManager is RoundBooks {
                 return (round.committed - failing < round.minHospitals, AbortReason.TooFewSurvivors);
             }
         }
+        if (round.shared) {
+            if (phase == Phase.Share) {
+                uint256 lost = round.excluded + committee.disputed(roundId);
+                return (round.committed - lost < round.minHospitals, AbortReason.TooFewSurvivors);
+            }
+            if (phase == Phase.Aggregate && !committee.isSummed(roundId)) return (true, AbortReason.NoSum);
+        }
         if (phase == Phase.Select) _select(roundId);
         if (phase == Phase.Commit) _dropMissing(roundId);
         round = _rounds[roundId];
@@ -140,6 +157,7 @@ contract RoundManager is RoundBooks {
     /// @inheritdoc Phases
     function _entered(uint256 roundId, Phase from, Phase to) internal override {
         if (_rounds[roundId].verified) _tellOf(roundId, from, to);
+        if (_rounds[roundId].shared) _tellCommittee(roundId, from, to);
         if (from == Phase.Select && to == Phase.Train) vault.freeze(_hospitals[roundId]);
         else if (from != Phase.Select && to >= Phase.Finalised) vault.release(_hospitals[roundId]);
     }
@@ -153,13 +171,34 @@ contract RoundManager is RoundBooks {
         if (to == Phase.Prove) audits.draw(roundId, deadlineOf(roundId));
     }
 
-    /// @dev What both kinds of commitment share.
-    function _commit(uint256 roundId, Content calldata update, uint32 rows, bool withStates) private {
+    /// @dev What the committee has to know of a shared round's phases.
+    function _tellCommittee(uint256 roundId, Phase from, Phase to) private {
+        if (from == Phase.Select && to == Phase.Train) committee.weigh(roundId, _hospitals[roundId]);
+        if (to == Phase.Share) committee.askShares(roundId, deadlineOf(roundId));
+        if (to == Phase.Aggregate) committee.fixSurvivors(roundId, _hospitals[roundId], deadlineOf(roundId));
+        if (from == Phase.Aggregate) committee.close(roundId);
+    }
+
+    function _commitStates(uint256 roundId, Content calldata update, bytes32[] calldata states, bool withShares)
+        private
+    {
+        // Checks and effects
+        _commit(roundId, update, audits.data().rowsOf(msg.sender), true, withShares);
+        bytes32 last = states.length == 0 ? bytes32(0) : states[states.length - 1];
+        if (update.digest != last) revert WrongUpdateDigest(last, update.digest);
+        // Interactions
+        audits.record(roundId, msg.sender, states);
+    }
+
+    /// @dev What all kinds of commitment have in common.
+    function _commit(uint256 roundId, Content calldata update, uint32 rows, bool withStates, bool withShares) private {
         Member memory caller = _callerAs(HOSPITAL);
         _requirePhase(roundId, Phase.Commit);
         Round storage round = _rounds[roundId];
         if (round.verified && !withStates) revert VerifiedRound(roundId);
+        if (!round.shared && withShares) revert UnsharedRound(roundId);
         if (!round.verified && withStates) revert BasicRound(roundId);
+        if (round.shared && !withShares) revert SharedRound(roundId);
         Participation storage own = _participations[roundId][msg.sender];
         if (!own.selected) {
             uint96 active = vault.stakeOf(msg.sender).active;
@@ -202,12 +241,5 @@ contract RoundManager is RoundBooks {
             emit HospitalSelected(roundId, members[i], active);
         }
         round.selected = selected;
-    }
-
-    function _dropMissing(uint256 roundId) private {
-        address[] memory hospitals = _hospitals[roundId];
-        for (uint256 i = 0; i < hospitals.length; ++i) {
-            if (_participations[roundId][hospitals[i]].commitment == 0) emit HospitalDropped(roundId, hospitals[i]);
-        }
     }
 }

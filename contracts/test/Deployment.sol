@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {Audits} from "../src/Audits.sol";
 import {Beacon} from "../src/Beacon.sol";
+import {Committee} from "../src/Committee.sol";
 import {Consortium} from "../src/Consortium.sol";
 import {DataRegistry} from "../src/DataRegistry.sol";
 import {ModelRegistry} from "../src/ModelRegistry.sol";
@@ -11,6 +12,7 @@ import {RoundManager} from "../src/RoundManager.sol";
 import {StakeVault} from "../src/StakeVault.sol";
 import {UtilityToken} from "../src/UtilityToken.sol";
 import {TrainingParameters} from "../src/interfaces/IAudits.sol";
+import {SharingParameters} from "../src/interfaces/ICommittee.sol";
 import {Content} from "../src/interfaces/Content.sol";
 import {
     AGGREGATOR,
@@ -44,6 +46,7 @@ abstract contract Deployment {
     DataRegistry internal data;
     Beacon internal beacon;
     Audits internal audits;
+    Committee internal committee;
     RoundManager internal manager;
     PrivacyLedger internal privacy;
 
@@ -74,9 +77,10 @@ abstract contract Deployment {
         data = new DataRegistry(consortium, vault);
         beacon = new Beacon(consortium, vault);
         audits = new Audits(consortium, vault, registry, data, beacon, verifiers(), training());
-        manager = new RoundManager(consortium, vault, registry, beacon, audits, parameters());
+        committee = new Committee(consortium, vault, data, audits, beacon, releases(), sharing());
+        manager = new RoundManager(consortium, vault, registry, beacon, audits, committee, parameters());
         privacy = new PrivacyLedger(consortium);
-        Power[] memory powers = new Power[](13);
+        Power[] memory powers = new Power[](15);
         powers[0] = Power(SYSTEM_ROLE, address(token));
         powers[1] = Power(SYSTEM_ROLE, address(vault));
         powers[2] = Power(SYSTEM_ROLE, address(registry));
@@ -90,11 +94,13 @@ abstract contract Deployment {
         powers[10] = Power(SLASHER_ROLE, address(beacon));
         powers[11] = Power(SLASHER_ROLE, address(audits));
         powers[12] = Power(SLASHER_ROLE, address(this));
+        powers[13] = Power(SYSTEM_ROLE, address(committee));
+        powers[14] = Power(SLASHER_ROLE, address(committee));
         consortium.seal(powers);
     }
 
     function parameters() internal virtual returns (RoundParameters memory) {
-        return RoundParameters(MIN_STAKE, 3, false);
+        return RoundParameters(MIN_STAKE, 3, false, false);
     }
 
     function training() internal virtual returns (TrainingParameters memory) {
@@ -102,6 +108,12 @@ abstract contract Deployment {
     }
 
     function verifiers() internal virtual returns (IStarkVerifier[2] memory none) {}
+
+    function sharing() internal virtual returns (SharingParameters memory) {
+        return SharingParameters(5, 3, 7, 0, 0);
+    }
+
+    function releases() internal virtual returns (IStarkVerifier[2] memory none) {}
 
     function content(string memory name) internal pure returns (Content memory) {
         return Content(keccak256(bytes.concat("file", bytes(name))), keccak256(bytes(name)), 0x55);
@@ -183,9 +195,9 @@ abstract contract Deployment {
             commit(roundId, hospitals[i]);
         }
         for (uint256 i = 0; i < 5; ++i) {
-            address committee = i < 2 ? hospitals[i] : operators[i - 2];
-            if (phase == Phase.Aggregate) submit(roundId, committee, "model");
-            if (phase == Phase.Finalise) voteFor(roundId, committee, "model");
+            address member = i < 2 ? hospitals[i] : operators[i - 2];
+            if (phase == Phase.Aggregate) submit(roundId, member, "model");
+            if (phase == Phase.Finalise) voteFor(roundId, member, "model");
         }
     }
 

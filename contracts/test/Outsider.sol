@@ -7,12 +7,14 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IAudits} from "../src/interfaces/IAudits.sol";
 import {IBeacon} from "../src/interfaces/IBeacon.sol";
 import {Content} from "../src/interfaces/Content.sol";
+import {ICommittee, Release} from "../src/interfaces/ICommittee.sol";
 import {IConsortium, Power, SYSTEM_ROLE} from "../src/interfaces/IConsortium.sol";
 import {IDataRegistry} from "../src/interfaces/IDataRegistry.sol";
 import {IModelRegistry} from "../src/interfaces/IModelRegistry.sol";
 import {IPhases} from "../src/interfaces/IPhases.sol";
 import {IRoundManager, RoundParameters} from "../src/interfaces/IRoundManager.sol";
 import {IStakeVault, SLASHER_ROLE} from "../src/interfaces/IStakeVault.sol";
+import {IStarkVerifier} from "../src/interfaces/IStarkVerifier.sol";
 import {vm} from "./Vm.sol";
 
 /// @notice Calls every function that changes state, from accounts that never were members. None may succeed.
@@ -30,6 +32,7 @@ contract Outsider {
     address internal immutable data;
     address internal immutable beacon;
     address internal immutable audits;
+    address internal immutable committee;
     /// @dev Accounts that are, were or may become members, and holders of powers.
     mapping(address account => bool) internal insiders;
 
@@ -46,6 +49,7 @@ contract Outsider {
     ) {
         (consortium, token, vault, registry, manager) = (consortium_, token_, vault_, registry_, manager_);
         (audits, beacon) = (address(IRoundManager(manager).audits()), address(IRoundManager(manager).beacon()));
+        committee = address(IRoundManager(manager).committee());
         data = address(IAudits(audits).data());
         for (uint256 i = 0; i < insiders_.length; ++i) {
             insiders[insiders_[i]] = true;
@@ -65,6 +69,10 @@ contract Outsider {
         Call[16] memory more = callsOfVerifiedRounds(amount, id, victim);
         for (uint256 i = 0; i < more.length; ++i) {
             attempt(who, more[i]);
+        }
+        Call[13] memory most = callsOfSharedRounds(id, victim);
+        for (uint256 i = 0; i < most.length; ++i) {
+            attempt(who, most[i]);
         }
     }
 
@@ -101,6 +109,28 @@ contract Outsider {
         all[15] = Call(manager, abi.encodeCall(IRoundManager.commitStates, (roundId, file, list)));
     }
 
+    function callsOfSharedRounds(uint256 id, address victim) internal view returns (Call[13] memory all) {
+        uint256 roundId = id % 2 == 0 ? IPhases(manager).currentRound() : id;
+        Content memory file = Content(keccak256(abi.encode(id)), keccak256(abi.encode(id)), 0x55);
+        Release memory release = Release(new bytes32[](5), 0, "");
+        address[] memory list = new address[](1);
+        uint24[9] memory durations;
+        IStarkVerifier[2] memory none;
+        all[0] = Call(committee, abi.encodeCall(ICommittee.setSharing, (ICommittee(committee).sharing(), none)));
+        all[1] = Call(committee, abi.encodeCall(ICommittee.complain, (roundId, victim)));
+        all[2] = Call(committee, abi.encodeCall(ICommittee.show, (roundId, 0, new uint32[](40))));
+        all[3] = Call(committee, abi.encodeCall(ICommittee.confirm, (roundId)));
+        all[4] = Call(committee, abi.encodeCall(ICommittee.submitSum, (roundId, 0, new bytes(144))));
+        all[5] = Call(committee, abi.encodeCall(ICommittee.decode, (roundId, 0, new bytes[](5), 0)));
+        all[6] = Call(committee, abi.encodeCall(ICommittee.seat, (roundId, durations)));
+        all[7] = Call(committee, abi.encodeCall(ICommittee.weigh, (roundId, list)));
+        all[8] = Call(committee, abi.encodeCall(ICommittee.record, (roundId, victim, 0, release)));
+        all[9] = Call(committee, abi.encodeCall(ICommittee.askShares, (roundId, type(uint32).max)));
+        all[10] = Call(committee, abi.encodeCall(ICommittee.fixSurvivors, (roundId, list, type(uint32).max)));
+        all[11] = Call(committee, abi.encodeCall(ICommittee.close, (roundId)));
+        all[12] = Call(manager, abi.encodeCall(IRoundManager.commitShared, (roundId, file, new bytes32[](1), release)));
+    }
+
     function calls(address who, uint96 amount, uint256 id, address victim) internal view returns (Call[27] memory all) {
         uint256 roundId = id % 2 == 0 ? IPhases(manager).currentRound() : id;
         Content memory file = Content(keccak256(abi.encode(id)), keccak256(abi.encode(id)), 0x55);
@@ -132,7 +162,7 @@ contract Outsider {
         all[19] = Call(registry, abi.encodeCall(IModelRegistry.register, (uint64(type(uint64).max), file)));
         all[20] = Call(manager, abi.encodeCall(IRoundManager.open, (file, durations)));
         all[21] = Call(manager, abi.encodeCall(IRoundManager.commitUpdate, (roundId, file, 1)));
-        all[22] = Call(manager, abi.encodeCall(IRoundManager.setParameters, (RoundParameters(0, 3, false))));
+        all[22] = Call(manager, abi.encodeCall(IRoundManager.setParameters, (RoundParameters(0, 3, false, false))));
         all[24] = Call(manager, abi.encodeCall(IRoundManager.submitCandidate, (roundId, file)));
         all[25] = Call(manager, abi.encodeCall(IRoundManager.voteModel, (roundId, file)));
         all[26] = Call(vault, abi.encodeCall(IStakeVault.setUnlockDelay, (1)));

@@ -33,13 +33,14 @@ contract RoundManagerTest is Deployment {
             0,
             content("genesis").digest,
             content("task"),
-            RoundParameters(MIN_STAKE, 3, false),
+            RoundParameters(MIN_STAKE, 3, false, false),
             durations(),
             consortium.version()
         );
         uint256 roundId = openRound();
         govern(
-            address(manager), abi.encodeCall(IRoundManager.setParameters, (RoundParameters(MIN_STAKE + 1, 4, false)))
+            address(manager),
+            abi.encodeCall(IRoundManager.setParameters, (RoundParameters(MIN_STAKE + 1, 4, false, false)))
         );
         Round memory round = manager.roundOf(roundId);
         vm.assertEq(round.minStake, MIN_STAKE);
@@ -90,9 +91,11 @@ contract RoundManagerTest is Deployment {
     function test_setParameters_notByVoteOrOutOfBounds_reverts() public {
         vm.expectRevert(abi.encodeWithSelector(IConsortium.NotTheVote.selector, operators[0]));
         vm.prank(operators[0]);
-        manager.setParameters(RoundParameters(1, 3, false));
+        manager.setParameters(RoundParameters(1, 3, false, false));
         vm.expectRevert(abi.encodeWithSelector(IConsortium.OutOfRange.selector, bytes32("minHospitals"), 2, 3, 128));
-        new RoundManager(consortium, vault, registry, beacon, audits, RoundParameters(MIN_STAKE, 2, false));
+        new RoundManager(
+            consortium, vault, registry, beacon, audits, committee, RoundParameters(MIN_STAKE, 2, false, false)
+        );
     }
 
     function test_select_hospitalsWithStake_areSelectedAndFrozen() public {

@@ -35,7 +35,7 @@ abstract contract VerifiedDeployment is Deployment {
     }
 
     function parameters() internal virtual override returns (RoundParameters memory) {
-        return RoundParameters(MIN_STAKE, 3, true);
+        return RoundParameters(MIN_STAKE, 3, true, false);
     }
 
     function training() internal virtual override returns (TrainingParameters memory) {

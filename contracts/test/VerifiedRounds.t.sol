@@ -79,7 +79,9 @@ contract VerifiedRoundsTest is VerifiedDeployment {
         vm.prank(hospitals[0]);
         manager.commitUpdate(roundId, content("update"), 5);
         finish(roundId);
-        govern(address(manager), abi.encodeCall(IRoundManager.setParameters, (RoundParameters(MIN_STAKE, 3, false))));
+        govern(
+            address(manager), abi.encodeCall(IRoundManager.setParameters, (RoundParameters(MIN_STAKE, 3, false, false)))
+        );
         roundId = openRound();
         advance(roundId);
         skip(PHASE_BLOCKS + 1);

@@ -51,10 +51,11 @@ struct Power {
 /// @dev Deployment, in this order: Consortium(members, roles, period), UtilityToken(consortium, holders, amounts),
 /// StakeVault(consortium, token, delay), ModelRegistry(consortium, genesis model), DataRegistry(consortium, vault),
 /// Beacon(consortium, vault), Audits(consortium, vault, registry, data, beacon, verifiers, training parameters),
-/// RoundManager(consortium, vault, registry, beacon, audits, parameters), PrivacyLedger(consortium), and at last, by the deployer,
-/// `seal` with SYSTEM_ROLE for all of them but the consortium and the privacy ledger, which no vote can touch, FREEZER_ROLE,
-/// MODEL_WRITER_ROLE and ROUNDS_ROLE for the round manager, SLASHER_ROLE for beacon and audits. Powers that a later contract
-/// brings are granted to it by vote.
+/// Committee(consortium, vault, data, audits, beacon, verifiers, sharing parameters),
+/// RoundManager(consortium, vault, registry, beacon, audits, committee, parameters), PrivacyLedger(consortium), and at last, by
+/// the deployer, `seal` with SYSTEM_ROLE for all of them but the consortium and the privacy ledger, which no vote can touch,
+/// FREEZER_ROLE, MODEL_WRITER_ROLE and ROUNDS_ROLE for the round manager, SLASHER_ROLE for beacon, audits and committee. Powers
+/// that a later contract brings are granted to it by vote.
 interface IConsortium is IAccessControl {
     /// @notice A member was admitted, at genesis or by vote.
     event MemberAdmitted(address indexed member, uint8 roles, uint32 version);

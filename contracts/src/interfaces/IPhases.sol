@@ -24,7 +24,8 @@ enum AbortReason {
     NoCandidate,
     NoQuorum,
     NoBeacon,
-    TooFewSurvivors
+    TooFewSurvivors,
+    NoSum
 }
 
 /// @title The state machine of a round: order of the phases and their deadlines in blocks.

@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {Content} from "./Content.sol";
 import {IAudits} from "./IAudits.sol";
 import {IBeacon} from "./IBeacon.sol";
+import {ICommittee, Release} from "./ICommittee.sol";
 import {IGoverned} from "./IGoverned.sol";
 import {IModelRegistry} from "./IModelRegistry.sol";
 import {IPhases} from "./IPhases.sol";
@@ -13,16 +14,19 @@ import {IStakeVault} from "./IStakeVault.sol";
 /// @param minStake Active stake that a hospital needs to be selected, in the token's smallest unit.
 /// @param minHospitals Hospitals that a round needs, at selection and again after the commitments and after the audits.
 /// @param verified Whether training is committed to step by step and audited (IBeacon, IAudits).
+/// @param shared Whether updates are shared among a committee and never opened (ICommittee); such a round is verified.
 struct RoundParameters {
     uint96 minStake;
     uint8 minHospitals;
     bool verified;
+    bool shared;
 }
 
 /// @notice A round: what was frozen at its opening (first block) and what was counted since, in three storage slots.
 /// @param minStake Of the parameters in force at the opening.
 /// @param minHospitals Of the same.
 /// @param verified Of the same.
+/// @param shared Of the same.
 /// @param membersVersion `IConsortium.version()` at the opening: who was admitted or changed later is not part of it.
 /// @param modelVersion Version of the model in force, the one that is trained on.
 /// @param aggregators Aggregators at the opening.
@@ -40,6 +44,7 @@ struct Round {
     uint96 minStake;
     uint8 minHospitals;
     bool verified;
+    bool shared;
     uint32 membersVersion;
     uint32 modelVersion;
     uint8 aggregators;
@@ -83,6 +88,9 @@ struct Participation {
 /// data that stand since before the opening. Commit - of states (`commitStates`) instead of an update. Draw - the validators
 /// reveal the second secrets; leaving it draws the audits. Prove - drawn steps are proven; leaving it slashes and excludes who
 /// left one unproven. Without a beacon value, or with too few hospitals left, it is aborted.
+/// A shared round awaits more than that. Commit - of states and shares (`commitShared`). Share - the committee's seats confirm, and
+/// hospitals answer complaints; leaving it fixes the survivors. Aggregate - seats submit sums, which are decoded; candidates are
+/// taken once all are. Without every sum it is aborted; leaving it slashes who was wrong or silent.
 /// Aggregate - aggregators submit candidates; left when all have, or at the deadline with one at least.
 /// Finalise - validators vote; left when two thirds of the round's validators chose one candidate (it is then in force),
 /// aborted when that has become impossible or at the deadline.
@@ -134,6 +142,12 @@ interface IRoundManager is IPhases, IGoverned {
     error VerifiedRound(uint256 roundId);
     /// @notice The round takes plain updates only.
     error BasicRound(uint256 roundId);
+    /// @notice The round takes states with shares only.
+    error SharedRound(uint256 roundId);
+    /// @notice The round takes no shares.
+    error UnsharedRound(uint256 roundId);
+    /// @notice Only verified rounds can be shared.
+    error InvalidParameters(bool verified, bool shared);
     /// @notice The update is not the last state (zero: there is none).
     error WrongUpdateDigest(bytes32 expected, bytes32 got);
 
@@ -153,7 +167,13 @@ interface IRoundManager is IPhases, IGoverned {
     /// @param states Digests of all states, from the model in force on: see IAudits.
     function commitStates(uint256 roundId, Content calldata update, bytes32[] calldata states) external;
 
-    /// @notice Submits a candidate for the new model. Aggregators only, once each, in phase Aggregate.
+    /// @notice Commits the caller's training and the shares of its update, in a shared round; nobody needs the update's file.
+    /// @param release See ICommittee.
+    function commitShared(uint256 roundId, Content calldata update, bytes32[] calldata states, Release calldata release)
+        external;
+
+    /// @notice Submits a candidate for the new model. Aggregators only, once each, in phase Aggregate; in a shared round once all its
+    /// sums are decoded.
     function submitCandidate(uint256 roundId, Content calldata model) external;
 
     /// @notice Votes for a candidate that the caller recomputed. Validators only, once each, in phase Finalise. The vote that
@@ -195,4 +215,7 @@ interface IRoundManager is IPhases, IGoverned {
 
     /// @notice Who audits verified rounds.
     function audits() external view returns (IAudits);
+
+    /// @notice Who sums up shared rounds.
+    function committee() external view returns (ICommittee);
 }
