@@ -3,8 +3,9 @@
     steps   verified rounds: the noise of every integer step, proven where it is audited     (privacy.accounting)
     dpsgd   basic rounds: DP-SGD of a torch model at each hospital                           (privacy.dpsgd)
 
-Both hold against everybody but the hospital itself. Distributed noise (privacy.distributed) hides a hospital behind a sum
-that alone is opened; in these rounds every member reads single updates, so `plan` refuses it.
+Both hold against everybody but the hospital itself, also where updates are shared and only sums are opened. Distributed
+noise (privacy.distributed) hides a hospital behind the sum of all gradients; shared rounds sum up updates, each rounded by
+itself, and that sum is no function of the summed noise, so `plan` refuses it.
 """
 
 from collections.abc import Sequence
@@ -60,7 +61,7 @@ def plan(
     accounting.check_budget(epsilon, delta, max(rows))
     if mechanism == "distributed":
         raise ValueError(
-            "distributed noise needs a sum that alone is opened: rounds without secret sharing show updates"
+            "distributed noise needs gradients that are summed before anything is rounded; rounds share rounded updates"
         )
     if mechanism == "steps":
         _, hyper = private_settings(*case[:2], mechanism, epsilon)

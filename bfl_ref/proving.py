@@ -108,7 +108,7 @@ def prove_here(tasks: Sequence[Task]) -> Iterator[bytes | None]:
 def prover_pool(workers: int | None = None) -> Iterator[Prover]:
     """A prover with processes of its own, each proving on its share of the cores. workers: as many as cores by default.
 
-    Fresh processes, not forks: compiled parallel loops do not survive a fork.
+    Fresh processes, not forks: compiled parallel loops do not survive a fork. They get ready at once, while others set up.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     workers = workers or cores
@@ -116,6 +116,8 @@ def prover_pool(workers: int | None = None) -> Iterator[Prover]:
         workers, get_context("spawn"), initializer=_use_threads, initargs=(max(1, cores // workers),)
     )
     with pool:
+        for _ in range(workers):
+            pool.submit(_get_ready)
         yield partial(_prove_in, pool)
 
 
@@ -133,6 +135,12 @@ def _prove_in(pool: ProcessPoolExecutor, tasks: Sequence[Task]) -> Iterator[byte
 
 def _shown(tasks: Sequence[Task]) -> Iterator[Task]:
     return iter(tqdm(tasks, desc="proofs", disable=not tasks, leave=False))
+
+
+def _get_ready() -> None:
+    """Imports, set-ups of the narrow statements, and with them the compiled code."""
+    for made in (training_setup(1), release_setup(1)):
+        assert made.security.bits >= 100
 
 
 def _use_threads(count: int) -> None:

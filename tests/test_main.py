@@ -361,8 +361,8 @@ def hospital(i: int) -> str:
         ),
         (
             ["--epsilon", "3", "--mechanism", "distributed"],
-            "rounds without secret sharing",
-            "a sum that alone",
+            "rounds share rounded updates",
+            "summed before",
         ),
         (["--epsilon", "3", "--mechanism", "none"], "got 'none'", "expected one of steps, dpsgd"),
         (["--epsilon", "3", "--dataset", "wdbc"], "got 'wdbc'", "expected 'thyroid' or 'heart'"),

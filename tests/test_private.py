@@ -192,7 +192,7 @@ def test_plans_that_cannot_be_are_refused_by_name(federation: Federation) -> Non
         (CASE, "steps", {"epsilon": 0.0}, "epsilon: expected a finite number above 0, got 0.0"),
         (CASE, "dpsgd", {"epsilon": -1.0}, "epsilon: expected a finite number above 0"),
         (CASE, "steps", {"delta": 0.01}, "delta: expected above 0 and below 1/n = 1/242, got 0.01"),
-        (CASE, "distributed", {}, "distributed noise needs a sum that alone is opened"),
+        (CASE, "distributed", {}, "distributed noise needs gradients that are summed before"),
         (CASE, "magic", {}, "mechanism: expected one of steps, dpsgd, got 'magic'"),
         (("wdbc", "plain", "logistic"), "steps", {}, "got wdbc, plain, steps: no private settings"),
         (("wdbc", "plain", "logistic"), "dpsgd", {}, "got wdbc, plain, logistic: no private settings"),

@@ -233,7 +233,8 @@ class RoundManager(Client):
         sender: LocalAccount,
     ) -> None:
         """States as in `commit_states`, with the shares of the update."""
-        self._send(sender, "commitShared", round_id, update.to_abi(), list(states), release.to_abi())
+        said = update.to_abi(), list(states), release.to_abi()
+        self._send(sender, "commitShared", round_id, *said, rehearsed=False)
 
     def submit_candidate(self, round_id: int, model: Content, *, sender: LocalAccount) -> None:
         self._send(sender, "submitCandidate", round_id, model.to_abi())

@@ -49,13 +49,13 @@ class Client:
         except ContractLogicError as error:
             raise named(error, self.abis) from None
 
-    def _send(self, sender: LocalAccount, name: str, *args: Any) -> list[Event]:
+    def _send(self, sender: LocalAccount, name: str, *args: Any, rehearsed: bool = True) -> list[Event]:
         """Sign, send, wait; the events of this contract. A refusal is the ContractError that the contract declares.
 
-        The gas estimate is where a call that cannot succeed shows: nothing is sent then, and no nonce is used up.
+        rehearsed, gas estimate: where a call that cannot succeed shows, so that nothing is sent and no nonce is used up.
         """
         try:
-            receipt = transact(self.node, self.contract.functions[name](*args), sender)
+            receipt = transact(self.node, self.contract.functions[name](*args), sender, rehearsed)
         except ContractLogicError as error:
             raise named(error, self.abis) from None
         self.gas.setdefault(f"{type(self).__name__}.{name}", []).append(receipt["gasUsed"])
@@ -76,12 +76,14 @@ def named(error: Web3Exception, abis: list[list[dict[str, Any]]]) -> ContractErr
     return explain(to_bytes(hexstr=data), abis) if isinstance(data, str) else Refused(data=str(error))
 
 
-def transact(node: Node, call: Any, sender: LocalAccount) -> TxReceipt:
+def transact(node: Node, call: Any, sender: LocalAccount, rehearsed: bool = True) -> TxReceipt:
     """A contract call or constructor as a transaction of `sender`, mined. Raises what web3 raises for a revert.
 
     What cannot succeed shows before it is sent: no transaction then, no nonce used, no block. A chain of one's own runs the
     call once and allows all the gas that a transaction may have; elsewhere gas costs money, and it is estimated. Either is
     asked of the pending block: deadlines count blocks, and it is the next block that the transaction comes into.
+    rehearsed: False for what takes a chain of one's own seconds, a proof, and is not run twice there: a refusal comes too,
+    by its name, but from a mined transaction.
     """
     eth = node.web3.eth
     fields: TxParams = {
@@ -93,7 +95,8 @@ def transact(node: Node, call: Any, sender: LocalAccount) -> TxReceipt:
     if node.kind in ("embedded", "anvil"):
         fields |= {"gas": TRANSACTION_GAS, "maxFeePerGas": LOCAL_FEE}
         transaction = call.build_transaction(fields)
-        eth.call(transaction, "pending")
+        if rehearsed:
+            eth.call(transaction, "pending")
     else:
         fields["maxFeePerGas"] = Wei(2 * eth.get_block("latest")["baseFeePerGas"])
         estimate = call.estimate_gas({"from": sender.address}, block_identifier="pending")

@@ -163,7 +163,7 @@ class Audits(Client):
     ) -> None:
         """before, after: the two states of the audited step, each with its path (`path_of`)."""
         states = (before, list(path_before), after, list(path_after))
-        self._send(sender, "prove", round_id, audit_id, proof, *states)
+        self._send(sender, "prove", round_id, audit_id, proof, *states, rehearsed=False)
 
     def set_training(self, parameters: TrainingParameters) -> Call:
         return self._call("setTraining", parameters.to_abi())

@@ -30,7 +30,7 @@ class TooFewSurvivors(ValueError):
 
 
 def partition(survivors: Sequence[Hospital], beacon: bytes) -> tuple[tuple[Hospital, ...], ...]:
-    """max(1, floor(k / 3)) groups of the k survivors, sizes 3 to 5 and at most one apart, larger ones first.
+    """max(1, floor(k / 3)) groups of the k survivors, sizes at most one apart, larger ones first: 3 or 4 each from k = 6 on.
 
     Shuffled first (Fisher and Yates): for j = k - 1 .. 1 swap places j and keccak256(beacon || j as 32 bytes) mod (j + 1).
     Then cut; a group keeps the order of `survivors`. Everybody who knows the list and the beacon finds the same groups.
@@ -55,8 +55,8 @@ def partition(survivors: Sequence[Hospital], beacon: bytes) -> tuple[tuple[Hospi
 def weights(rows: Sequence[int], bound: int) -> tuple[int, ...]:
     """a_i = n_i if N bound < p/2, else n_i K / N to the nearest, half upwards, at least 1,  K = floor((p//2) / bound) - 130.
 
-    Then sum_i a_i bound < p/2: no sum of a_i u_i wraps around, of any of the hospitals. Rounding up adds less than 1 for each
-    hospital to the sum of the a_i, and there are at most 128 of them. The contract's rule (ICommittee).
+    Then sum_i a_i bound < p/2: no sum of a_i u_i wraps around, of any of the hospitals. Rounding up adds less than 1 to the
+    sum of the a_i for each hospital, and there are at most 128 of them. The contract's rule (ICommittee).
     rows: n_i >= 1 of the h hospitals that were selected for the round, dropped out or not; N = sum_i n_i.
     bound: largest |u_ij| that the release proof lets through, >= 1.
     ValueError for other arguments, more hospitals, or a bound that leaves K no room.
