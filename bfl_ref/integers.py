@@ -79,12 +79,15 @@ def next_model(
 
 
 def next_of_sums(model: np.ndarray, totals: Sequence[bytes], weight: int) -> np.ndarray:
-    """The model after a shared round: old + the groups' decoded totals over the survivors' weight, rounded as `aggregate`.
+    """The model after a shared round: old + the groups' decoded totals over the survivors' weight, rounded as `aggregate`,
+    clamped to -2^19 .. 2^19 - 1.
 
+    Averages of honest states lie within. A release bounds how far a state moved, not where it ended: without the clamp a
+    hospital that is not audited could lead to a model that nobody can load, and so stop the federation.
     totals: as the contract has them, 4 bytes for each slot, big-endian, modulo p.
     """
     whole = sum((signed(from_bytes(total)) for total in totals), np.zeros_like(model))
-    return combine(model, whole, weight)
+    return np.clip(combine(model, whole, weight), -WEIGHT_LIMIT, WEIGHT_LIMIT - 1)
 
 
 def _problem(arrays: dict[str, np.ndarray], slots: int | None) -> str | None:

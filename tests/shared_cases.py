@@ -25,7 +25,7 @@ from bfl_ref.data import Federation
 from bfl_ref.fixed_point import Hyper, initial_weights
 from bfl_ref.integers import INTEGERS
 from bfl_ref.learning import TrainConfig
-from bfl_ref.protocol import Member, Outcome, play_round, put_task
+from bfl_ref.protocol import Member, Outcome, Round, play_round, put_task
 from bfl_ref.proving import Task, _laid_out
 from bfl_ref.shared import SharedMember, groups
 from bfl_ref.sharing import combine, signed
@@ -88,8 +88,6 @@ class Stage(NamedTuple):
     def check_sums(self, outcome: Outcome, before: Content) -> None:
         """Every decoded total is the sum of plain updates, group by group, and the model is what follows."""
         round_id = outcome.round_id
-        from bfl_ref.protocol import Round
-
         round_ = Round(self.system, self.store, round_id, None)
         decoded = self.told(SumDecoded, round_id)
         whole = 0
@@ -99,6 +97,7 @@ class Stage(NamedTuple):
             whole = whole + expected
         _, weights = self.system.committee.groups_of(round_id)
         model = combine(INTEGERS.load(self.store, before), whole, sum(weights))
+        model = np.clip(model, -(2**19), 2**19 - 1)
         assert outcome.model == INTEGERS.content(model, round_id)
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from shared_cases import Played, Stage, as_a, opened, ten_hospitals
+from shared_cases import Played, Stage, as_a, opened, stub_proof, ten_hospitals
 
 from bfl_ref import data, fixed_point
 from bfl_ref.cast import STAKE, sharing_parameters
-from bfl_ref.chain.errors import ContractError, NormAboveBound, OodMismatch, WrongShare
+from bfl_ref.chain.errors import NormAboveBound, OodMismatch, WrongShare
 from bfl_ref.chain.events import (
     AggregatorFailed,
     Complained,
@@ -25,6 +25,7 @@ from bfl_ref.chain.events import (
 from bfl_ref.chain.records import AbortReason, Phase, Release
 from bfl_ref.history import replay
 from bfl_ref.integers import INTEGERS
+from bfl_ref.proving import ReleaseTask
 from bfl_ref.shared import SharedMember
 from bfl_ref.sharing import weights
 from bfl_ref.stark.field import F, from_bytes, to_bytes
@@ -265,10 +266,6 @@ def _of(release: Release, **changes) -> Release:
 
 def _other_weight(member, round_, states, release):
     """A proof that is true of twice the weight."""
-    from shared_cases import stub_proof
-
-    from bfl_ref.proving import ReleaseTask
-
     sharing = member.sharings[round_.round_id][0]
     twice = Sharing(sharing.state, sharing.model, 2 * sharing.weight, sharing.coefficients, sharing.salts)
     chain_id = round_.system.node.web3.eth.chain_id
@@ -278,10 +275,6 @@ def _other_weight(member, round_, states, release):
 
 
 def _anothers_proof(member, round_, states, release):
-    from shared_cases import stub_proof
-
-    from bfl_ref.proving import ReleaseTask
-
     sharing = member.sharings[round_.round_id][0]
     chain_id, other = round_.system.node.web3.eth.chain_id, "0x" + 40 * "1"
     domain = Domain(chain_id, round_.system.committee.address, round_.round_id, other)
@@ -331,6 +324,28 @@ def test_who_shares_another_state_than_the_last_leaf_is_refused(stage: Stage) ->
     assert isinstance(outcome.refused[hospital.account.address], OodMismatch)
     assert outcome.phase is Phase.FINALISED
     stage.check_sums(outcome, before)
+
+
+class OutOfRange(SharedMember):
+    """Not audited, it ends in a state whose weights nobody can hold: 2.5 above the model, again and again."""
+
+    def train(self, round_, config):
+        states = super().train(round_, config)
+        states[-1] = fixed_point.State(round_.model + 5 * 2**15, states[-1].salt)
+        return states
+
+
+def test_no_hospital_can_make_a_model_that_nobody_can_load(stage: Stage) -> None:
+    parts = [as_a(OutOfRange, hospital) for hospital in stage.hospitals[:3]]
+    for _ in range(6):
+        before = stage.system.registry.current().content
+        outcome = stage.play(*parts)
+        assert outcome.phase is Phase.FINALISED and len(stage.told(SharesCommitted, outcome.round_id)) == 4
+        stage.check_sums(outcome, before)
+    model = INTEGERS.load(stage.store, outcome.model)
+    assert model.max() == 2**19 - 1 and model.min() >= -(2**19)
+    *_, (_, again) = replay(stage.system, stage.store)
+    assert (again == model).all()
 
 
 # ---------------------------------------------------------------- deaths
@@ -395,7 +410,3 @@ def test_committees_that_cannot_be_are_refused_by_name() -> None:
     ):
         with pytest.raises(ValueError, match=words):
             sharing_parameters(*arguments)
-
-
-def test_every_contract_error_named_here_exists() -> None:
-    assert issubclass(OodMismatch, ContractError) and issubclass(NormAboveBound, ContractError)

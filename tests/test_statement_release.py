@@ -153,20 +153,43 @@ def test_other_limits_are_refused_even_if_true(i, name):
     assert named(made, trace, public) == {name}
 
 
-def test_a_norm_outside_the_limits_has_no_trace():
-    """No numbers below 2^10 make up for a norm that is too large or too small by one."""
+@pytest.mark.parametrize("limit, row", [(-2, 0), (-1, 1)])
+@pytest.mark.parametrize("rest", [0, LIMIT - 1, F.order - 1])
+def test_a_norm_outside_the_limits_has_no_trace(limit, row, rest):
+    """Numbers that make up for a norm which is one too large or too small are not below 2^10: the lookup refuses them."""
+
+    def edit(rows, public, sharing):
+        norm = squared_norm(sharing.update)
+        public[limit] = F(norm + 1 if limit == -2 else norm)
+        at = 36 + row
+        rows["rest"][at] = F(rest)
+        rows["top"][at] = (F(F.order - 1) - F(rest)) / F(LIMIT)
+
+    made, trace, public = forged(edit)
+    assert named(made, trace, public) == {"lookup"}
+
+
+@pytest.mark.parametrize("number, block", [(0, 2), (1, 5), (4, 1)])
+def test_a_chain_goes_on_from_the_digest_before(number, block):
+    """Only behind a chain's last block may another one begin."""
     made, sharing = example()
-    norm = squared_norm(sharing.update)
-    for row, target in ((made.slots, -1), (made.slots + 1, -1)):
-        for rest in (F.order - 1, (target % F.order) % LIMIT):
+    original = release_trace._loads
 
-            def edit(rows, public, _, row=row, rest=rest):
-                public[-2], public[-1] = F(norm + 1), F(norm)
-                rows["rest"][row] = F(rest)
-                rows["top"][row] = F(-1 % F.order) / F(LIMIT) - F(rest) / F(LIMIT)
+    def loads(air_, sharing_):
+        loaded, ends = original(air_, sharing_)
+        chain = air_.chains[number]
+        loaded[0, chain.start + block] += F(1)
+        for at in range(chain.start + block, chain.stop):
+            out = compress(loaded[:, at].view(F))
+            if at + 1 < chain.stop:
+                loaded[:8, at + 1] = out
+        ends[number] = out
+        return loaded, ends
 
-            _, trace, public = forged(edit, sharing, made)
-            assert "lookup" in named(made, trace, public) or "norm not less" in named(made, trace, public)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(release_trace, "_loads", loads)
+        trace, public = fill(made, sharing)
+    assert named(made, trace, public) == {"state 0"}
 
 
 def test_a_share_that_is_not_on_the_polynomial_is_refused():
