@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+
+import {IGoverned} from "./IGoverned.sol";
+
+/// @dev Power of a contract: it says what members have earned.
+bytes32 constant PAYER_ROLE = keccak256("PAYER_ROLE");
+
+/// @notice What the members set by vote, in the token's smallest unit.
+/// @param hospitals R of a round: shared among its hospitals in the ratio of their contributions.
+/// @param service For each service of a round: a validator's vote, a seat's sums.
+struct RewardParameters {
+    uint96 hospitals;
+    uint96 service;
+}
+
+/// @title What members have earned, kept until they fetch it.
+/// @notice The pot is whatever tokens this contract holds and does not owe: paid in by `fund`, or sent by a vote from the treasury.
+/// A round's hospitals get floor(R' x_i / X) each, R' = min(R, pot), X the sum of the x_i; each service min(service, what is left of
+/// the pot / services), rounded down; what rounding leaves stays in the pot.
+interface IRewards is IGoverned {
+    event Funded(address indexed from, uint256 amount);
+    event RewardCredited(uint256 indexed roundId, address indexed member, uint256 amount);
+    event RewardsCredited(uint256 indexed roundId, uint256 toHospitals, uint256 toServices, uint256 pot);
+    event RewardClaimed(address indexed member, uint256 amount);
+    event RewardParametersSet(RewardParameters parameters);
+
+    error NothingOwed(address member);
+
+    /// @notice Pays into the pot (allowance needed). Members only.
+    function fund(uint256 amount) external;
+
+    /// @notice Credits a round, once for each round. PAYER_ROLE only.
+    /// @param hospitals Hospitals that are paid, and their contributions x_i, in the same order.
+    /// @param services Members that did a service, one entry for each.
+    function credit(uint256 roundId, address[] calldata hospitals, uint256[] calldata contributions, address[] calldata services)
+        external;
+
+    /// @notice Pays out what the caller is owed. Members only, not while paused.
+    function claim() external returns (uint256 amount);
+
+    /// @notice By vote: the parameters of coming rounds.
+    function setRewards(RewardParameters calldata parameters) external;
+
+    /// @notice The parameters in force.
+    function rewards() external view returns (RewardParameters memory);
+
+    /// @notice What a member can claim.
+    function owedTo(address member) external view returns (uint256);
+
+    /// @notice What all members can claim.
+    function owed() external view returns (uint256);
+
+    /// @notice Tokens held beyond what is owed.
+    function pot() external view returns (uint256);
+
+    /// @notice The token that is paid.
+    function token() external view returns (IERC20);
+}

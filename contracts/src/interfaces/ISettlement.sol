@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IContributions} from "./IContributions.sol";
+import {IGoverned} from "./IGoverned.sol";
+import {Phase} from "./IPhases.sol";
+import {IReputation} from "./IReputation.sol";
+import {IRewards} from "./IRewards.sol";
+
+/// @title What a round leaves behind: evidence for each party, rewards for those who did their part.
+/// @notice Called as a round ends, with the last phase that was left. Facts, and where they stand:
+/// hospital, once Commit was left - no commitment: `missed`. Excluded by its audits (once Prove was left): `failed`. A complaint
+/// never answered (once Share was left): `missed`. Else `kept`, and `proven` if a proof of its was accepted: an audit passed, or
+/// its release (shared rounds).
+/// hospital of a finalised shared round, scored: the median q of its group; q >= 0: quality * min(q, qualityFull) / qualityFull
+/// positive, else qualityLoss * quality * min(-q, qualityFull) / qualityFull negative; rounded down.
+/// validator of a finalised round - voted: `kept`; did not: `missed`. It committed to scores and did not reveal them: `missed`.
+/// Of any round with a beacon: its secret lost or falsely dealt: `failed`; rebuilt by the others: `missed`.
+/// aggregator's seat, once Aggregate was left - without a sum of each group: `missed`, else `kept`.
+/// Rewards, finalised shared rounds only: each hospital that survived contributes x = weight * (10,000 + max(q, -10,000)), weight
+/// that of ICommittee.weightOf, q 0 where nothing was scored; services: each validator that voted, each seat with all sums.
+/// Buckets of the survivors are noted for coming lotteries, their lower median as typical.
+interface ISettlement is IGoverned {
+    /// @notice A round was settled. medians: of its groups; empty: nothing was scored.
+    event RoundSettled(uint256 indexed roundId, Phase last, int16[] medians);
+
+    /// @notice Settles a round that ends after phase `last`. ROUNDS_ROLE only.
+    function settle(uint256 roundId, Phase last, bool finalised) external;
+
+    /// @notice Where evidence goes.
+    function reputation() external view returns (IReputation);
+
+    /// @notice Where rewards go.
+    function rewards() external view returns (IRewards);
+
+    /// @notice Where scores come from.
+    function contributions() external view returns (IContributions);
+}
