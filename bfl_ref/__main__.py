@@ -79,6 +79,8 @@ def main(arguments: list[str] | None = None) -> int:
         print("\n" + report.audits_line(summary["audits"]))
     if "sharing" in summary:
         print(report.releases_line(summary["sharing"]))
+    if "standings" in summary:
+        print("\n" + report.text_rows(report.standings_rows(summary["standings"])))
     if "privacy" in summary:
         print("\n" + "\n".join(report.privacy_lines(summary["privacy"])))
     print(f"\n{options.out / stamp}/report.html has figures and rounds")
@@ -129,7 +131,7 @@ def run(options: argparse.Namespace, prepared: Prepared, folder: Path) -> dict[s
         # the chain first: what is wrong with it shows at once, not after all baselines were trained
         store = folder / STORE_FOLDER
         ledgers = budgets(options, prepared, folder)
-        said = training, prover, private, ledgers, sharing, keep
+        said = training, prover, private, ledgers, sharing, keep, prepared.economy
         chain = on_chain(node, store, federation, config, options.dataset, *said)
         results = {**off_chain(federation, config), f"{options.protocol}_bfl": chain.figures()}
         summary = {
@@ -151,6 +153,7 @@ def run(options: argparse.Namespace, prepared: Prepared, folder: Path) -> dict[s
         if training:
             summary["audits"] = {"rate": options.audit_rate, **chain.audits()}
         if sharing:
+            summary["standings"] = chain.standings
             seats = {"aggregators": sharing.aggregators, "threshold": sharing.threshold}
             summary["sharing"] = {**seats, **chain.releases()}
         if private:
@@ -209,7 +212,10 @@ def draw(federation: data.Federation, summary: dict[str, Any], chain: OnChain, f
     if "sharing" in summary:
         notes.append(report.releases_line(summary["sharing"]))
     notes += [PRIVACY, *report.privacy_lines(summary["privacy"])] if "privacy" in summary else [NO_PRIVACY]
-    report.write_html(summary, notes, pictures, table, folder / "report.html")
+    tables = {"Rounds, as the chain records them": table}
+    if "standings" in summary:
+        tables["Standings and pay"] = report.standings_rows(summary["standings"])
+    report.write_html(summary, notes, pictures, tables, folder / "report.html")
 
 
 if __name__ == "__main__":

@@ -10,16 +10,20 @@ from typing import Any
 from eth_account.signers.local import LocalAccount
 
 from .aggregation import FLOATS
-from .chain.contracts import Genesis, System, deploy
+from .chain.contracts import Economy, Genesis, System, deploy
 from .chain.node import Node
 from .chain.records import Role, RoundParameters, SharingParameters, TrainingParameters
 from .chain.stark import deploy_verifier, generated_evaluators, release_evaluator
 from .data import Federation
 from .fixed_point import Hyper, commit_rows, halves_of
+from .governance.rewards import TOKEN, RewardParameters
+from .governance.selection import SelectionParameters
+from .governance.validators import ValidatorParameters
 from .integers import INTEGERS
+from .member import Member, Rng
 from .privacy.ledger import Budget
 from .private import DpsgdMember, Plan
-from .protocol import SHARED_DURATIONS, Member, Rng
+from .protocol import SHARED_DURATIONS
 from .sealing import public_key
 from .shared import Keep, SharedMember, keep_here
 from .stark.field import random_base
@@ -28,9 +32,11 @@ from .statements.poseidon2 import DIGEST
 from .store import Store
 from .verified import VerifiedMember, encryption_key, register
 
-TOKEN = 10**18  # smallest units in one token
 BALANCE = 1_000 * TOKEN
 STAKE = 100 * TOKEN
+FUND = 200 * TOKEN  # what each member pays into the pot of rewards
+SEATS = 10  # hospitals selected for a round
+VALIDATORS = 5  # drawn for a round
 OPERATORS = 3
 AGGREGATING_HOSPITALS = 2
 # no shorter than a verified round, so that what a validator answers for cannot be withdrawn before its secrets are settled
@@ -62,13 +68,14 @@ def assemble(
     budgets: Sequence[Budget] = (),
     sharing: SharingParameters | None = None,
     keep: Keep = keep_here,
+    economy: Economy | None = None,
 ) -> Consortium:
-    """Deploy the contracts with every silo and three operators as members; each hospital stakes 100 tokens.
+    """Deploy the contracts with every silo and three operators as members; each stakes 100 tokens and pays 200 into the pot.
 
     A round needs three of them; the stake that selection asks for is what everybody staked.
-    genesis_model: float weights; with `training`, whose rounds are verified, integers. Then the operators stake too, since a
-    validator answers for its beacon secrets, and every hospital registers its rows.
+    genesis_model: float weights; with `training`, whose rounds are verified, integers; then hospitals register their rows.
     plan, budgets: of private rounds, `private.plan` and `private.open_budgets`; each hospital fixes its budget on chain.
+    economy: None: `economy_parameters()`.
     sharing: of shared rounds, which are verified too.   keep: how an aggregator with this X25519 key keeps shares.
     Raises ValueError for fewer than three silos, or fewer funded keys than members.
     """
@@ -118,6 +125,7 @@ def assemble(
         training=training,
         sharing=sharing,
         unlock_delay=UNLOCK_DELAY if training else Genesis.unlock_delay,
+        economy=economy or economy_parameters(),
     )
     verifiers: list[str | None] = [None, None]
     releases: list[str | None] = [None, None]
@@ -134,9 +142,11 @@ def assemble(
         releases[training.halves - 1] = contract.address
     system = deploy(node, genesis, deployer, verifiers, releases)
     for one in members:
-        if one.silo is not None or training:
-            system.token.approve(system.vault.address, STAKE, sender=one.account)
-            system.vault.lock(STAKE, sender=one.account)
+        system.token.approve(system.vault.address, STAKE, sender=one.account)
+        system.vault.lock(STAKE, sender=one.account)
+        if sharing:
+            system.token.approve(system.rewards.address, FUND, sender=one.account)
+            system.rewards.fund(FUND, sender=one.account)
         if isinstance(one, VerifiedMember):
             system.beacon.publish_key(public_key(encryption_key(one.account)), sender=one.account)
             if one.rows is not None:
@@ -145,6 +155,19 @@ def assemble(
             delta = round(budget.ledger.delta * 10**18)
             system.privacy.fix_budget(budget.ledger.budget_micro, delta, sender=one.account)
     return Consortium(system, members)
+
+
+def economy_parameters(seats: int = SEATS, validators: int = VALIDATORS) -> Economy:
+    """What reputation, lottery, validators and rewards of the default cast begin with: each round pays 40 tokens to its
+    hospitals and 1 for each service; voting for two models costs half a stake.
+
+    seats: hospitals that a lottery selects for a verified round.   validators: drawn for a round, at least 3.
+    """
+    return Economy(
+        selection=SelectionParameters(seats=seats),
+        validators=ValidatorParameters(seats=validators, penalty=STAKE // 2, fee=STAKE // 20),
+        rewards=RewardParameters(40 * TOKEN, TOKEN),
+    )
 
 
 def sharing_parameters(aggregators: int = 5, threshold: int = 3) -> SharingParameters:

@@ -13,12 +13,23 @@ from tqdm.auto import tqdm
 
 from . import fixed_point, learning
 from .aggregation import FLOATS, pack_model
-from .cast import assemble
-from .chain.contracts import System
-from .chain.events import AggregatorFailed, AuditDrawn, AuditFailed, AuditPassed, StakeSlashed
+from .cast import Consortium, assemble
+from .chain.contracts import Economy, System
+from .chain.events import (
+    AggregatorFailed,
+    AuditDrawn,
+    AuditFailed,
+    AuditPassed,
+    CommitteeDrawn,
+    HospitalSelected,
+    RewardClaimed,
+    StakeSlashed,
+)
 from .chain.node import Node
 from .chain.records import Phase, SharingParameters, TrainingParameters
 from .data import Federation
+from .governance.reputation import SCORE_ONE
+from .governance.rewards import TOKEN
 from .integers import INTEGERS
 from .learning import Scores, TrainConfig
 from .privacy.ledger import Budget
@@ -38,7 +49,8 @@ class OnChain:
     curve: scores before the first round and after each.  gas, transactions: of all rounds, set-up not counted.
     proof_seconds, proof_bytes: of all audited proofs, in order; none in a basic federation.
     release_seconds, release_bytes: the same of release proofs, in shared rounds.
-    privacy: `private.spent` of the hospitals; empty if nothing is private.  exhausted: why the last round was not reached.
+    standings: of each member.   privacy: `private.spent` of the hospitals; empty if nothing is private.
+    exhausted: why the last round was not reached.
     """
 
     system: System
@@ -51,6 +63,7 @@ class OnChain:
     proof_bytes: list[int]
     release_seconds: list[float]
     release_bytes: list[int]
+    standings: dict[str, dict[str, float]]
     privacy: dict[str, dict[str, float]]
     exhausted: str
 
@@ -90,6 +103,36 @@ class OnChain:
             "gas": _mean(self.system.gas.get("RoundManager.commitShared", [])),
             "failed_aggregators": len(failed),
         }
+
+
+def standings(consortium: Consortium) -> dict[str, dict[str, float]]:
+    """Member -> reputation (1: full belief), rounds in which it trained and sat among the validators, tokens that it was
+    paid, lost to slashing, and has at stake.
+    """
+    system = consortium.system
+    events, round_id = system.events(), system.rounds.current_round()
+    found = {}
+    for member in consortium.members:
+        own = member.account.address
+        paid = sum(e.amount for e in events if isinstance(e, RewardClaimed) and e.member == own)
+        slashed = sum(e.amount for e in events if isinstance(e, StakeSlashed) and e.member == own)
+        found[member.name] = {
+            "reputation": system.reputation.score_of(own, round_id) / SCORE_ONE,
+            "trained": sum(isinstance(e, HospitalSelected) and e.hospital == own for e in events),
+            "validated": sum(isinstance(e, CommitteeDrawn) and own in e.committee for e in events),
+            "paid": paid / TOKEN,
+            "slashed": slashed / TOKEN,
+            "stake": system.vault.stake_of(own).active / TOKEN,
+        }
+    return found
+
+
+def claim_all(consortium: Consortium) -> None:
+    """Every member fetches what it has earned."""
+    rewards = consortium.system.rewards
+    for member in consortium.members:
+        if rewards.owed_to(member.account.address):
+            rewards.claim(sender=member.account)
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -135,11 +178,12 @@ def on_chain(
     budgets: Sequence[Budget] = (),
     sharing: SharingParameters | None = None,
     keep: Keep = keep_here,
+    economy: Economy | None = None,
 ) -> OnChain:
     """Deploy the default cast and play all rounds; the store is kept in `folder`. training: of verified rounds.
 
     plan, budgets: of private rounds, see `assemble`; they end early when so many budgets are exhausted that no model comes.
-    sharing, keep: of shared rounds, see `assemble`.
+    sharing, keep: of shared rounds, economy: see `assemble`.
     Salts come from the operating system; on the embedded chain from the seed, so that a run can be repeated bit by bit, but
     for private rounds, whose noise nobody may be able to repeat.
     Raises RuntimeError if a round ends without a model, which honest members never see; BudgetExhausted if the first does.
@@ -157,7 +201,9 @@ def on_chain(
             return fixed_point.scores(model, federation.x_test, federation.y_test)
         return learning.evaluate(model, federation, config)
 
-    consortium = assemble(node, store, federation, start, rng, training, plan, budgets, sharing, keep)
+    consortium = assemble(
+        node, store, federation, start, rng, training, plan, budgets, sharing, keep, economy
+    )
     task = put_task(store, dataset, training or config)
     first_block, moved = node.web3.eth.block_number + 1, store.moved
     curve, measured, exhausted = [scored(start)], Measured(prover), ""
@@ -178,10 +224,9 @@ def on_chain(
     per_round = (store.moved - moved + calldata) / (len(curve) - 1)
     seconds = time.perf_counter() - begin
     proofs = measured.seconds, measured.sizes, measured.release_seconds, measured.release_sizes
-    privacy = spent(consortium.members)
-    return OnChain(
-        consortium.system, curve, seconds, per_round, gas, transactions, *proofs, privacy, exhausted
-    )
+    claim_all(consortium)
+    told = standings(consortium), spent(consortium.members), exhausted
+    return OnChain(consortium.system, curve, seconds, per_round, gas, transactions, *proofs, *told)
 
 
 def _timed(job: Callable[[], Scores], bytes_per_round: float) -> dict[str, float]:

@@ -6,7 +6,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import data
-from .cast import sharing_parameters, training_parameters
+from .cast import (
+    MIN_HOSPITALS,
+    OPERATORS,
+    SEATS,
+    VALIDATORS,
+    economy_parameters,
+    sharing_parameters,
+    training_parameters,
+)
+from .chain.contracts import Economy
 from .chain.records import SharingParameters, TrainingParameters
 from .fixed_point import settings
 from .learning import TrainConfig, chosen_config
@@ -16,6 +25,7 @@ from .private import DELTA, Plan, open_budgets, plan
 
 PROTOCOLS = ("verified", "basic")
 LOCAL_CHAINS = ("embedded", "anvil")
+MOST_SEATS, MOST_HOSPITALS, LEAST_VALIDATORS = 128, 100, 3
 
 
 @dataclass(frozen=True)
@@ -23,7 +33,7 @@ class Prepared:
     """What a run works on.
 
     training, sharing: what hospitals of a verified federation are to do, and its committee; None of a basic one.
-    private: None without --epsilon.
+    private: None without --epsilon.   economy: how hospitals and validators are drawn, and what is paid.
     """
 
     federation: data.Federation
@@ -31,6 +41,7 @@ class Prepared:
     training: TrainingParameters | None
     sharing: SharingParameters | None
     private: Plan | None
+    economy: Economy
 
 
 def parse(arguments: list[str], description: str) -> argparse.Namespace:
@@ -45,6 +56,14 @@ def parse(arguments: list[str], description: str) -> argparse.Namespace:
     add("--path", default=None, help="mimic3: PhysioNet folder; csv: the file")
     add("--target", default=None, help="csv: name of the column with 0/1 labels")
     add("--silo", default=None, help="csv: name of the column that names the hospital")
+    add("--hospitals", type=int, default=None, help="cut the silos into so many hospitals, up to 100")
+    add(
+        "--seats",
+        type=int,
+        default=SEATS,
+        help="verified: hospitals that a lottery selects for a round, 3 to 128",
+    )
+    add("--validators", type=int, default=VALIDATORS, help="validators drawn for a round, 3 to all members")
     add("--rounds", type=int, default=5, help="federated rounds, 1 to 1000")
     add("--protocol", default="verified", help='"verified" (proofs of training, audited) or "basic" (none)')
     add("--audit-rate", type=float, default=0.1, help="verified: share of all training steps audited, 0 to 1")
@@ -76,6 +95,8 @@ def prepare(options: argparse.Namespace) -> Prepared:
     """What a run works on. ValueError that names the option at fault."""
     if not 1 <= options.rounds <= 1000:
         raise ValueError(f"--rounds: expected 1 to 1000, got {options.rounds}")
+    if not MIN_HOSPITALS <= options.seats <= MOST_SEATS:
+        raise ValueError(f"--seats: expected {MIN_HOSPITALS} to {MOST_SEATS}, got {options.seats}")
     if options.protocol not in PROTOCOLS:
         raise ValueError(f"--protocol: expected 'verified' or 'basic', got {options.protocol!r}")
     config = replace(chosen_config(options.dataset, options.model, seed=options.seed), rounds=options.rounds)
@@ -91,14 +112,21 @@ def prepare(options: argparse.Namespace) -> Prepared:
         _refuse_private_options(options)
         chosen = {"path": options.path, "target": options.target, "silo": options.silo}
         federation = data.load(options.dataset, seed=options.seed, features=options.features, **chosen)
+        federation = _cut(options, federation)
     else:
         mechanism = _mechanism(options)
-        federation = private_data(options.dataset, options.features, options.seed)
+        federation = _cut(options, private_data(options.dataset, options.features, options.seed))
         case = options.dataset, options.features, options.model
         wanted = {"epsilon": options.epsilon, "delta": options.delta, "rounds": config.rounds}
         private = plan(federation, case, mechanism, **wanted)
     training = _training(options, len(federation.feature_names), private)
-    return Prepared(federation, config, training, sharing, private)
+    members = len(federation.silos) + OPERATORS
+    if not LEAST_VALIDATORS <= options.validators <= members:
+        raise ValueError(
+            f"--validators: expected {LEAST_VALIDATORS} to {members} (members), got {options.validators}"
+        )
+    economy = economy_parameters(options.seats, options.validators)
+    return Prepared(federation, config, training, sharing, private, economy)
 
 
 def budgets(options: argparse.Namespace, prepared: Prepared, folder: Path) -> tuple[Budget, ...]:
@@ -108,6 +136,20 @@ def budgets(options: argparse.Namespace, prepared: Prepared, folder: Path) -> tu
     budget = options.epsilon if options.budget is None else options.budget
     where = options.ledgers or folder / "ledgers"
     return open_budgets(prepared.private, prepared.federation, where, budget)
+
+
+def _cut(options: argparse.Namespace, federation: data.Federation) -> data.Federation:
+    """The silos, or --hospitals of them."""
+    if options.hospitals is None:
+        return federation
+    if not 1 <= options.hospitals <= MOST_HOSPITALS:
+        raise ValueError(
+            f"--hospitals: expected {len(federation.silos)} to {MOST_HOSPITALS}, got {options.hospitals}"
+        )
+    try:
+        return data.subdivide(federation, options.hospitals, seed=options.seed)
+    except ValueError as error:
+        raise ValueError(f"--hospitals: {error}") from None
 
 
 def _refuse_private_options(options: argparse.Namespace) -> None:

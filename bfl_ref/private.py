@@ -17,11 +17,11 @@ from .data import Federation
 from .fixed_point import Hyper, halves_of
 from .fixed_point.rule import HALF_SLOTS
 from .learning import TrainConfig, Weights
+from .member import Member, Round
 from .privacy import accounting, dpsgd
 from .privacy.dpsgd import PrivateConfig
 from .privacy.ledger import Budget, Charge, Ledger, sampled_charge, steps_charge
 from .privacy.settings import DPSGD, private_settings
-from .protocol import Member, Round
 
 MECHANISMS = ("steps", "dpsgd")
 DELTA = 1e-5

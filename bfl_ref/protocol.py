@@ -3,199 +3,38 @@
     select -> train -> commit -> draw -> prove -> share -> aggregate -> finalise -> settle
 
 Hospitals commit to their updates on chain, and put them into the store once nobody can commit any more; aggregators average
-what was committed; every validator repeats the average before it votes, and two thirds of the votes put the new model in
-force. In a basic round draw, prove and share pass through; in a verified one (verified.py) the validators' beacon seeds the
-noise and draws audits, and who does not prove its audited steps is out; in a shared one (shared.py) no update is opened
-ever: hospitals prove what they share, aggregators publish sums. Settle passes through still.
-
-A member is an object whose methods answer what a phase asks of it; None is silence. Tests put dishonest members in.
+what was committed; the round's validators repeat the average before they sign it, and two thirds of their signatures put the
+new model in force. In a basic round draw, prove and share pass through; in a verified one (verified.py) the validators'
+beacon seeds selection and noise and draws audits, and who does not prove its audited steps is out; in a shared one
+(shared.py) no update is opened ever: hospitals prove what they share, aggregators publish sums, and validators score what
+these did to the model. As a round ends the contract settles it: evidence for reputations, and rewards.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from eth_account.signers.local import LocalAccount
 from eth_utils import keccak
 
-from .aggregation import FLOATS, SALT_BYTES, Origin, Rule, pack_update
+from .aggregation import FLOATS
 from .chain.contracts import System
-from .chain.errors import ContractError, PhaseNotOver, ReplayedSubmission
-from .chain.events import Event, HospitalExcluded, SumDecoded, SumSubmitted, UpdateCommitted
+from .chain.errors import ContractError, PhaseNotOver
+from .chain.events import SumSubmitted
 from .chain.records import Content, Phase, Role, Stage, TrainingParameters
-from .data import Silo
-from .integers import INTEGERS, next_of_sums
-from .learning import TrainConfig, local_update
-from .privacy.ledger import Budget, BudgetExhausted
-from .proving import ProofTask, Prover, ReleaseTask, prove_here
-from .store import Store, canonical_json, cid_of
+from .integers import INTEGERS
+from .learning import TrainConfig
+from .member import Member, Round
+from .privacy.ledger import BudgetExhausted
+from .proving import Prover, prove_here
+from .store import Store, canonical_json
+from .votes import bring, gather, report_equivocation
 
-E = TypeVar("E", bound=Event)
-Rng = Callable[[int], bytes]
 DURATIONS = (10, 2, 40, 10, 10, 10, 20, 40, 10)  # blocks a phase, Select first: roomy for a dozen members
 # with the beacon's stages, and a block for each audit
 VERIFIED_DURATIONS = (90, 2, 40, 60, 450, 10, 20, 40, 10)
 # with time for complaints and answers, and for a sum of each seat and group
 SHARED_DURATIONS = (90, 2, 40, 60, 450, 60, 60, 40, 10)
 VOTING = Role.HOSPITAL | Role.AGGREGATOR | Role.VALIDATOR
-
-
-@dataclass(frozen=True)
-class Round:
-    """What every member sees of the round it is in. model: the weights that are trained on; rule: how they are averaged.
-
-    mailboxes: where aggregators take shares, by address.
-    """
-
-    system: System
-    store: Store
-    round_id: int
-    model: Any
-    rule: Rule = FLOATS
-    mailboxes: Mapping[str, Callable[[bytes], None]] = field(default_factory=dict)
-
-    @property
-    def phase(self) -> Phase:
-        return self.system.rounds.phase_of(self.round_id)
-
-    @property
-    def over(self) -> bool:
-        return self.phase in (Phase.FINALISED, Phase.ABORTED)
-
-    def events(self, kind: type[E]) -> list[E]:
-        """The round's events of one kind, in chain order."""
-        return [
-            e
-            for e in self.system.events()
-            if isinstance(e, kind) and getattr(e, "round_id", 0) == self.round_id
-        ]
-
-    def commitments(self) -> list[UpdateCommitted]:
-        """The committed updates of hospitals that no audit excluded, in chain order."""
-        out = {e.hospital for e in self.events(HospitalExcluded)}
-        return [e for e in self.events(UpdateCommitted) if e.hospital not in out]
-
-    def next_model(self) -> tuple[Any, dict[str, str]]:
-        """What the committed updates lead to (None: too few), and hospital -> why an update was left out.
-
-        In a shared round, what the decoded totals lead to; None: not all are decoded.
-        """
-        if self.system.rounds.round_of(self.round_id).shared:
-            decoded = [e.total for e in self.events(SumDecoded)]
-            count, weights = self.system.committee.groups_of(self.round_id)
-            known = count > 0 and len(decoded) == count
-            return (next_of_sums(self.model, decoded, sum(weights)) if known else None), {}
-        chain_id = self.system.node.web3.eth.chain_id
-        least = self.system.rounds.round_of(self.round_id).min_hospitals
-        return self.rule.following(self.store, self.model, self.commitments(), chain_id, least)
-
-
-@dataclass(frozen=True, eq=False)
-class Member:
-    """A party with a key. silo: a hospital's rows, None for an operator. rng(k): k random bytes for salts.
-
-    budget: what its patients may still lose; None: training is not private.   mailbox: takes shares, if it aggregates.
-    """
-
-    name: str
-    account: LocalAccount
-    silo: Silo | None
-    rng: Rng
-    budget: Budget | None = field(default=None, kw_only=True)
-    mailbox: Callable[[bytes], None] | None = field(default=None, kw_only=True)
-
-    def deal(self, round_: Round) -> None:
-        """Phase select: what a validator commits to for the beacon. A basic round has none."""
-
-    def reveal(self, round_: Round, which: int) -> None:
-        """Phases select (0) and draw (1): its secret."""
-
-    def rebuild(self, round_: Round, which: int) -> None:
-        """The same phases: its shares of secrets that others keep back."""
-
-    def pay(self, round_: Round) -> None:
-        """Phase train, before anything else: charge the privacy ledger and post what is spent. BudgetExhausted."""
-        if self.budget is not None:
-            task = f"{round_.system.node.web3.eth.chain_id}/{round_.system.rounds.address}"
-            spent = self.budget.pay(task, round_.round_id)
-            round_.system.privacy.post(round_.round_id, spent, sender=self.account)
-
-    def train(self, round_: Round, config: TrainConfig) -> Any:
-        """Phase train: the weights after this hospital's local training."""
-        assert self.silo is not None
-        return local_update(
-            round_.model, self.silo, config, round_.round_id - 1
-        )  # the first round on chain is 1
-
-    def audited(self, round_: Round, update: Any) -> list[ProofTask]:
-        """Phase prove: the steps that it is asked to prove."""
-        return []
-
-    def show(self, round_: Round, update: Any, task: ProofTask, proof: bytes | None) -> None:
-        """Phase prove: hand a proof in; None: there is none for this step."""
-
-    def release(self, round_: Round, update: Any) -> ReleaseTask | None:
-        """Phase commit: what a shared round wants proven of the update before it is committed to."""
-        return None
-
-    def released(self, round_: Round, proof: bytes | None) -> None:
-        """Phase commit: the proof of `release`; None: there is none."""
-
-    def expect(self, round_: Round) -> None:
-        """Phase share: what an aggregator is owed."""
-
-    def share(self, round_: Round) -> None:
-        """Phase share: what a hospital owes to aggregators."""
-
-    def complain(self, round_: Round) -> None:
-        """Phase share: an aggregator's word on what did not come."""
-
-    def answer(self, round_: Round) -> None:
-        """Phase share: a hospital's answer."""
-
-    def confirm(self, round_: Round) -> None:
-        """Phase share: an aggregator has all that it may still get."""
-
-    def add(self, round_: Round) -> None:
-        """Phase aggregate: an aggregator's sums."""
-
-    def open(self, round_: Round) -> None:
-        """Phase aggregate: the totals, from everybody's sums."""
-
-    def commit(self, round_: Round, update: Any) -> bytes | None:
-        """Phase commit: CID, digest and row count of the salted update on chain. Returns the file itself, which goes into
-        the store only when nobody can commit any more: what cannot be read cannot be copied.
-
-        Whoever sees the transaction on its way can be quicker with the same digest, but only once a round: salt anew then.
-        """
-        assert self.silo is not None
-        rounds, rows = round_.system.rounds, len(self.silo.y_train)
-        chain_id = round_.system.node.web3.eth.chain_id
-        origin = Origin(chain_id, rounds.address, round_.round_id, self.account.address, rows)
-        for rivals in reversed(range(rounds.round_of(round_.round_id).selected)):
-            file, digest = pack_update(update, origin, self.rng(SALT_BYTES))
-            content = Content(cid_of(file), digest)
-            try:
-                rounds.commit_update(round_.round_id, content, rows, sender=self.account)
-                return file
-            except ReplayedSubmission:
-                if not rivals:
-                    raise
-        return None
-
-    def candidate(self, round_: Round) -> Content | None:
-        """Phase aggregate: the new model by this aggregator's own computation, put into the store."""
-        weights, _ = round_.next_model()
-        return None if weights is None else round_.rule.put(round_.store, weights, round_.round_id)
-
-    def ballot(self, round_: Round) -> Content | None:
-        """Phase finalise: the model that this validator recomputed, if an aggregator submitted and stored it."""
-        weights, _ = round_.next_model()
-        if weights is None:
-            return None
-        content = round_.rule.content(weights, round_.round_id)
-        submitted, _ = round_.system.rounds.candidate_of(round_.round_id, content)
-        return content if submitted and round_.store.has(content.cid) else None
 
 
 @dataclass(frozen=True)
@@ -235,9 +74,10 @@ def play_round(
     verified, shared = system.rounds.parameters().verified, system.rounds.parameters().shared
     durations = SHARED_DURATIONS if shared else VERIFIED_DURATIONS if verified else DURATIONS
     rule = INTEGERS if verified else FLOATS
-    validators = _with_role(system, parties, Role.VALIDATOR)
+    opener = _with_role(system, parties, Role.VALIDATOR)[0]
     model = rule.load(store, system.registry.current().content)
-    round_id = system.rounds.open(task, durations, sender=validators[0].account)
+    round_id = system.rounds.open(task, durations, sender=opener.account)
+    validators = [parties[a] for a in system.validators.committee_of(round_id) if a in parties]
     mailboxes = {address: m.mailbox for address, m in parties.items() if m.mailbox is not None}
     round_ = Round(system, store, round_id, model, rule, mailboxes)
 
@@ -300,9 +140,12 @@ def play_round(
         if (content := member.candidate(round_)) is not None:
             system.rounds.submit_candidate(round_id, content, sender=member.account)
 
-    def vote(member: Member) -> None:
-        if (content := member.ballot(round_)) is not None:
-            system.rounds.vote_model(round_id, content, sender=member.account)
+    def finalise() -> None:
+        if shared:
+            each(validators, lambda member: member.score(round_))
+        votes = gather(round_, validators)
+        refused.update(bring(round_, votes))
+        report_equivocation(round_, votes, members)
 
     each(validators, lambda member: member.deal(round_))
     beacon(0)  # select: the contract draws
@@ -332,9 +175,11 @@ def play_round(
         each(aggregators, submit)
         advance(round_, members)
     if not round_.over:
-        each(_with_role(system, parties, Role.VALIDATOR), vote)
+        finalise()
         advance(round_, members)
     if not round_.over:
+        if shared:
+            each(validators, lambda member: member.show_scores(round_))
         advance(round_, members)  # settle
     current = system.registry.current().content
     return Outcome(round_id, round_.phase, current, round_.next_model()[1], refused, exhausted)

@@ -46,7 +46,22 @@ def table_rows(results: Mapping[str, Mapping[str, float]]) -> list[list[str]]:
 
 def text_table(results: Mapping[str, Mapping[str, float]]) -> str:
     """The results as an aligned plain-text table."""
-    rows = table_rows(results)
+    return text_rows(table_rows(results))
+
+
+def standings_rows(standings: Mapping[str, Mapping[str, float]]) -> list[list[str]]:
+    """Header and one row for each member: reputation with two decimals, rounds, tokens."""
+    rows = [["member", "reputation", "trained", "validated", "paid", "slashed", "stake"]]
+    for member, own in standings.items():
+        tokens = [f"{own[key]:.2f}" for key in ("paid", "slashed", "stake")]
+        rows.append(
+            [member, f"{own['reputation']:.2f}", f"{own['trained']:.0f}", f"{own['validated']:.0f}", *tokens]
+        )
+    return rows
+
+
+def text_rows(rows: Sequence[Sequence[str]]) -> str:
+    """Rows, the header first, as an aligned plain-text table."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [
         "  ".join(
@@ -98,12 +113,12 @@ def write_html(
     summary: Mapping[str, Any],
     notes: Sequence[str],
     figures: Sequence[tuple[Path, str]],
-    rounds: Sequence[Sequence[str]],
+    tables: Mapping[str, Sequence[Sequence[str]]],
     path: Path,
 ) -> None:
     """Write the report: no script, no outside resource, pictures inside as base64.
 
-    figures: (PNG file, caption) pairs. rounds: header and rows of the table of rounds. All text is escaped.
+    figures: (PNG file, caption) pairs. tables: heading -> header and rows. All text is escaped.
     """
     settings = {key: value for key, value in summary.items() if not isinstance(value, dict)}
     title = f"Federated learning on {summary['dataset']}: four systems, one chain"
@@ -114,8 +129,7 @@ def write_html(
         html_table(table_rows(summary["results"])),
         *(f"<p class='note'>{html.escape(note)}</p>" for note in notes),
         *(_figure(file, caption) for file, caption in figures),
-        "<h2>Rounds, as the chain records them</h2>",
-        html_table(rounds),
+        *(f"<h2>{html.escape(heading)}</h2>{html_table(rows)}" for heading, rows in tables.items()),
         "</body></html>\n",
     ]
     path.write_text("\n".join(parts), encoding="utf-8")

@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 
 from eth_utils import keccak
 
+from . import scoring
 from .aggregation import Origin
 from .aggregator import Aggregator, MissingShare, RefusedMessage, share_message
 from .aggregator_process import AggregatorGone, AggregatorProcess, Unreachable, deliver
@@ -19,7 +20,7 @@ from .chain.events import Complained, SharesCommitted, ShareShown, SumSubmitted
 from .chain.records import Content, Release
 from .fixed_point import State, digest_bytes
 from .integers import pack_update
-from .protocol import Round
+from .member import Round
 from .proving import ReleaseTask
 from .sharing import (
     Undecodable,
@@ -213,6 +214,14 @@ class SharedMember(VerifiedMember):
                 continue  # the round will be aborted
             in_order = [sums.get(seat, b"") for seat in range(len(committee.seats_of(round_id)))]
             committee.decode(round_id, group, in_order, found.wrong, sender=self.account)
+
+    # ---------------------------------------------------------------- validator
+
+    def score(self, round_: Round) -> None:
+        scoring.commit(self, round_)
+
+    def show_scores(self, round_: Round) -> None:
+        scoring.reveal(self, round_)
 
     def _ask(self, question: Callable[[Keeper], T]) -> T | None:
         """What the keeper answers; None if there is none, it is gone, or lacks a share."""

@@ -24,7 +24,7 @@ from .chain.records import Content, SecretState
 from .fixed_point import Hyper, Rows, State, digest_bytes
 from .integers import pack_update
 from .learning import TrainConfig
-from .protocol import Member, Round
+from .member import Member, Round
 from .proving import ProofTask
 from .stark.field import F, random_base
 from .stark.setup import Domain

@@ -14,7 +14,7 @@ from eth_utils import keccak
 
 from bfl_ref import cast, data
 from bfl_ref.attacks import turned
-from bfl_ref.cast import assemble, sharing_parameters, training_parameters
+from bfl_ref.cast import assemble, economy_parameters, sharing_parameters, training_parameters
 from bfl_ref.chain.compile import compile_contracts
 from bfl_ref.chain.contracts import Deployment, System
 from bfl_ref.chain.events import Event, SumDecoded
@@ -25,7 +25,8 @@ from bfl_ref.data import Federation
 from bfl_ref.fixed_point import Hyper, initial_weights
 from bfl_ref.integers import INTEGERS
 from bfl_ref.learning import TrainConfig
-from bfl_ref.protocol import Member, Outcome, Round, play_round, put_task
+from bfl_ref.member import Member, Round
+from bfl_ref.protocol import Outcome, play_round, put_task
 from bfl_ref.proving import Task, _laid_out
 from bfl_ref.shared import SharedMember, groups
 from bfl_ref.sharing import combine, signed
@@ -130,7 +131,16 @@ def opened(
         with patch.object(cast, "deploy_verifier", _stub):
             sharing = sharing_parameters()
             start = initial_weights(features)
-            made = assemble(node, store, federation, start, rng, training, sharing=sharing)
+            made = assemble(
+                node,
+                store,
+                federation,
+                start,
+                rng,
+                training,
+                sharing=sharing,
+                economy=economy_parameters(validators=7),
+            )
         task = put_task(store, federation.name, training)
         stage = Stage(made.system, store, made.members, task)  # type: ignore[arg-type]
         taken = node.web3.provider.make_request("evm_snapshot", [])["result"]

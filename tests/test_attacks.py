@@ -31,8 +31,7 @@ from bfl_ref.chain.events import (
 )
 from bfl_ref.chain.records import Phase
 from bfl_ref.fixed_point import Hyper
-from bfl_ref.protocol import Prover
-from bfl_ref.proving import ProofTask, prove_here
+from bfl_ref.proving import ProofTask, Prover, prove_here
 
 FULL = os.environ.get("BFL_FULL") == "1"
 FIRST = 1  # the dishonest hospital among the four; hospital 0 closes the phases, and is paid for it

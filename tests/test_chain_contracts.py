@@ -236,7 +236,7 @@ def test_vote_of_the_members_makes_the_call_and_the_deployer_has_no_power(system
     system.consortium.execute(proposal_id, sender=a)
     assert system.consortium.roles_of(newcomer) == Role.HOSPITAL
     assert newcomer in system.consortium.members() and newcomer in system.holders(Role.HOSPITAL)
-    assert newcomer not in system.validators() and system.consortium.proposal(proposal_id).executed
+    assert newcomer not in system.holders(Role.VALIDATOR) and system.consortium.proposal(proposal_id).executed
 
     call = system.vault.set_unlock_delay(33)
     with pytest.raises(NotTheVote):

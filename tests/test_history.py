@@ -13,7 +13,7 @@ import torch
 from bfl_ref import data, history
 from bfl_ref.__main__ import main
 from bfl_ref.aggregation import FLOATS, load_model
-from bfl_ref.cast import assemble
+from bfl_ref.cast import assemble, economy_parameters
 from bfl_ref.chain.contracts import System, connect
 from bfl_ref.chain.node import open_chain, seeded_accounts
 from bfl_ref.chain.records import Phase
@@ -93,7 +93,14 @@ def test_history_second_connection_to_anvil_rebuilds_the_final_model(tmp_path: P
     store = FolderStore(tmp_path / "store")
     with open_chain("anvil", accounts=7, seed=SEED) as node:
         start = initial_weights(CONFIG, len(federation.feature_names))
-        cast = assemble(node, store, federation, start, np.random.default_rng(SEED).bytes)
+        cast = assemble(
+            node,
+            store,
+            federation,
+            start,
+            np.random.default_rng(SEED).bytes,
+            economy=economy_parameters(validators=7),
+        )
         play_round(cast.system, store, cast.members, put_task(store, "wdbc", CONFIG), CONFIG)
         cast.system.save(tmp_path / "deployment.json")
         url, keys = node.web3.provider.endpoint_uri, [a.key.hex() for a in seeded_accounts(1, seed=99)]  # type: ignore[attr-defined]

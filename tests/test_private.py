@@ -10,18 +10,19 @@ import numpy as np
 import pytest
 
 from bfl_ref import fixed_point
-from bfl_ref.cast import Consortium, assemble, training_parameters
+from bfl_ref.cast import Consortium, assemble, economy_parameters, training_parameters
 from bfl_ref.chain.errors import BudgetExceeded, SpentMayOnlyGrow
 from bfl_ref.chain.events import BudgetFixed, PrivacySpent, UpdateCommitted
 from bfl_ref.chain.node import open_chain
-from bfl_ref.chain.records import AbortReason, Phase, PrivacyAccount
+from bfl_ref.chain.records import AbortReason, Phase, PrivacyAccount, Role
 from bfl_ref.data import Federation
 from bfl_ref.learning import TrainConfig, initial_weights
+from bfl_ref.member import Member
 from bfl_ref.privacy import accounting, dpsgd
 from bfl_ref.privacy.ledger import BudgetExhausted, Ledger
 from bfl_ref.privacy.settings import private_data
 from bfl_ref.private import DELTA, Plan, open_budgets, plan, spent
-from bfl_ref.protocol import Member, Outcome, play_round, put_task
+from bfl_ref.protocol import Outcome, play_round, put_task
 from bfl_ref.store import FolderStore
 
 EPSILON, ROUNDS = 4.0, 2
@@ -69,7 +70,17 @@ def stage(
     with open_chain("embedded", accounts=7, seed=0) as node:
         store = FolderStore(tmp_path / "store")
         rng = np.random.default_rng(0).bytes
-        cast = assemble(node, store, federation, start, rng, training, made, budgets)
+        cast = assemble(
+            node,
+            store,
+            federation,
+            start,
+            rng,
+            training,
+            made,
+            budgets,
+            economy=economy_parameters(validators=7),
+        )
         yield Stage(cast, store, made, tmp_path / "ledgers")
 
 
@@ -124,7 +135,10 @@ class Lazy(Member):
 
 def test_an_aborted_round_has_paid_on_chain_and_in_the_ledger(stage: Stage) -> None:
     aggregators = {
-        a: m for m in stage.cast.members for a in [m.account.address] if a in stage.cast.system.aggregators()
+        a: m
+        for m in stage.cast.members
+        for a in [m.account.address]
+        if a in stage.cast.system.holders(Role.AGGREGATOR)
     }
     lazy = {}
     for member in aggregators.values():

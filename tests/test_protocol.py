@@ -14,7 +14,7 @@ from eth_account.signers.local import LocalAccount
 
 from bfl_ref import data
 from bfl_ref.aggregation import FLOATS, load_model
-from bfl_ref.cast import STAKE, assemble
+from bfl_ref.cast import STAKE, assemble, economy_parameters
 from bfl_ref.chain.contracts import Deployment, System
 from bfl_ref.chain.errors import (
     AlreadyCommitted,
@@ -29,7 +29,8 @@ from bfl_ref.chain.node import Node, open_chain
 from bfl_ref.chain.records import AbortReason, Content, Phase, Role
 from bfl_ref.history import HistoryMismatch, replay
 from bfl_ref.learning import TrainConfig, Weights, average, federated, initial_weights, local_update
-from bfl_ref.protocol import DURATIONS, Member, Outcome, Round, advance, play_round, put_task
+from bfl_ref.member import Member, Round
+from bfl_ref.protocol import DURATIONS, Outcome, advance, play_round, put_task
 from bfl_ref.store import FolderStore, MissingObject, unpack
 
 FULL = os.environ.get("BFL_FULL") == "1"
@@ -83,7 +84,14 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Origins]:
     with open_chain("embedded", accounts=7, seed=0) as node:
         store = FolderStore(tmp_path_factory.mktemp("store"))
         start = initial_weights(CONFIG, len(federation.feature_names))
-        consortium = assemble(node, store, federation, start, np.random.default_rng(0).bytes)
+        consortium = assemble(
+            node,
+            store,
+            federation,
+            start,
+            np.random.default_rng(0).bytes,
+            economy=economy_parameters(validators=7),
+        )
         task = put_task(store, "wdbc", CONFIG)
         system, members = consortium.system, consortium.members
         outcomes = tuple(play_round(system, store, members, task, CONFIG) for _ in range(HONEST_ROUNDS))

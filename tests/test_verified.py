@@ -32,7 +32,8 @@ from bfl_ref.chain.records import Stage as BeaconStage
 from bfl_ref.fixed_point import Hyper, Rows, State, digest_bytes, initial_weights, train_round
 from bfl_ref.fixed_point.rows import commit_rows
 from bfl_ref.learning import TrainConfig
-from bfl_ref.protocol import Outcome, Round
+from bfl_ref.member import Round
+from bfl_ref.protocol import Outcome
 from bfl_ref.proving import Measured, ProofTask, prove_step, prover_pool
 from bfl_ref.stark.field import random_base
 from bfl_ref.stark.setup import Domain

@@ -17,17 +17,18 @@ from eth_utils import keccak
 from bfl_ref import beacon, cast, data, fixed_point, protocol
 from bfl_ref.attacks import turned
 from bfl_ref.beacon import Rng
-from bfl_ref.cast import STAKE, assemble, training_parameters
+from bfl_ref.cast import STAKE, assemble, economy_parameters, training_parameters
 from bfl_ref.chain.contracts import Deployment, System
 from bfl_ref.chain.events import Event, RoundAborted
 from bfl_ref.chain.node import Node, open_chain
-from bfl_ref.chain.records import AbortReason, Content
+from bfl_ref.chain.records import AbortReason, Content, Role
 from bfl_ref.data import Federation
 from bfl_ref.fixed_point import Hyper, aggregate, beacon_elements, initial_weights, trajectory
 from bfl_ref.integers import INTEGERS
 from bfl_ref.learning import TrainConfig
-from bfl_ref.protocol import Member, Outcome, Prover, Round, play_round, put_task
-from bfl_ref.proving import ProofTask, prove_here
+from bfl_ref.member import Member, Round
+from bfl_ref.protocol import Outcome, play_round, put_task
+from bfl_ref.proving import ProofTask, Prover, prove_here
 from bfl_ref.store import FolderStore
 from bfl_ref.verified import VerifiedMember, _context
 
@@ -102,7 +103,7 @@ class Stage(NamedTuple):
         parts = {m.account.address: m for m in (*self.members[:-1], last or self.members[-1])}
         secrets = [
             beacon.deal(count, count // 2 + 1, parts[v]._beacon_rng(round_)).secrets[which]
-            for v in self.system.validators()
+            for v in self.system.holders(Role.VALIDATOR)
             if leave_out is None or v != leave_out.account.address
         ]
         types = ["uint256", "address", "uint256", "uint8", "uint256[]"]
@@ -194,7 +195,15 @@ def opened(
         store = FolderStore(folder)
         rng = np.random.default_rng(0).bytes
         with patch.object(cast, "OPERATORS", OPERATORS):
-            made = assemble(node, store, federation, initial_weights(features), rng, training)
+            made = assemble(
+                node,
+                store,
+                federation,
+                initial_weights(features),
+                rng,
+                training,
+                economy=economy_parameters(validators=7),
+            )
         task = put_task(store, federation.name, training)
         stage = Stage(made.system, store, made.members, task)
         taken = node.web3.provider.make_request("evm_snapshot", [])["result"]

@@ -11,7 +11,7 @@ from .. import fixed_point
 from ..chain.errors import ContractError
 from ..fixed_point import Hyper, State
 from ..fixed_point.rule import WEIGHT_LIMIT
-from ..protocol import Round
+from ..member import Round
 from ..proving import ProofTask
 from ..stark.field import F, random_base
 from ..statements.poseidon2 import DIGEST

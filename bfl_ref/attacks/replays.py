@@ -6,7 +6,7 @@ from typing import Any
 from ..chain.events import AuditPassed, StatesCommitted, UpdateCommitted
 from ..chain.records import Content
 from ..fixed_point import digest_bytes
-from ..protocol import Round
+from ..member import Round
 from ..proving import ProofTask
 from ..store import cid_of
 from ..verified import hand_in, hyper_of, noise_beacon

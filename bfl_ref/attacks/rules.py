@@ -10,7 +10,7 @@ from ..data import Federation
 from ..fixed_point import Hyper, Rows, State, public_state
 from ..fixed_point.rule import CLIPS
 from ..learning import TrainConfig
-from ..protocol import Round
+from ..member import Round
 from ..stark.field import F
 from ..statements.training_trace import Step
 from ..verified import VerifiedMember, hyper_of, noise_beacon

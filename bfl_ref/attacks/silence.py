@@ -7,7 +7,7 @@ from ..beacon import Dealing, Q, Rng
 from ..chain.records import Content, Phase
 from ..fixed_point import State
 from ..learning import TrainConfig
-from ..protocol import Round
+from ..member import Round
 from ..proving import ProofTask
 from ..verified import VerifiedMember
 from .cheat import Cheat

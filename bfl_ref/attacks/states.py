@@ -11,7 +11,7 @@ from ..fixed_point import Hyper, State, digest_bytes, public_state
 from ..fixed_point.rule import WEIGHT_LIMIT
 from ..integers import load_update
 from ..learning import TrainConfig
-from ..protocol import Round
+from ..member import Round
 from ..proving import ProofTask
 from ..stark.field import F
 from ..statements.training_trace import Step

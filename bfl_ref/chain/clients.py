@@ -239,8 +239,11 @@ class RoundManager(Client):
     def submit_candidate(self, round_id: int, model: Content, *, sender: LocalAccount) -> None:
         self._send(sender, "submitCandidate", round_id, model.to_abi())
 
-    def vote_model(self, round_id: int, model: Content, *, sender: LocalAccount) -> None:
-        self._send(sender, "voteModel", round_id, model.to_abi())
+    def vote_model(
+        self, round_id: int, model: Content, signatures: Sequence[bytes], *, sender: LocalAccount
+    ) -> None:
+        """signatures: validators' votes for this model (`Validators.vote_message`), of any number of them."""
+        self._send(sender, "voteModel", round_id, model.to_abi(), list(signatures))
 
     def set_parameters(self, parameters: RoundParameters) -> Call:
         return self._call("setParameters", parameters.to_abi())
@@ -299,3 +302,15 @@ class RoundManager(Client):
 
     def committee(self) -> str:
         return self._view("committee")
+
+    def selection(self) -> str:
+        return self._view("selection")
+
+    def validators(self) -> str:
+        return self._view("validators")
+
+    def contributions(self) -> str:
+        return self._view("contributions")
+
+    def settlement(self) -> str:
+        return self._view("settlement")

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -11,18 +11,24 @@ from eth_account.signers.local import LocalAccount
 from eth_utils import keccak
 from web3.exceptions import ContractLogicError
 
+from ..governance.reputation import ReputationParameters
+from ..governance.rewards import RewardParameters
+from ..governance.selection import SelectionParameters
+from ..governance.validators import ValidatorParameters
 from ..store import canonical_json
 from .clients import Consortium, ModelRegistry, RoundManager, StakeVault, UtilityToken
 from .committee import Committee
 from .compile import Artifact, compile_contracts, system_sources
 from .events import CandidateSubmitted, Event
+from .governance import Contributions, Reputation, Rewards, Selection, Settlement, Validators
 from .node import Node, WrongChain
 from .records import Content, Role, RoundParameters, SharingParameters, TrainingParameters
 from .transactions import Client, named, transact
 from .verified import Audits, Beacon, DataRegistry, PrivacyLedger
 
-SYSTEM_ROLE, FREEZER_ROLE, SLASHER_ROLE, MODEL_WRITER_ROLE, ROUNDS_ROLE = (
-    keccak(text=f"{power}_ROLE") for power in ("SYSTEM", "FREEZER", "SLASHER", "MODEL_WRITER", "ROUNDS")
+SYSTEM_ROLE, FREEZER_ROLE, SLASHER_ROLE, MODEL_WRITER_ROLE, ROUNDS_ROLE, EVIDENCE_ROLE, PAYER_ROLE = (
+    keccak(text=f"{power}_ROLE")
+    for power in ("SYSTEM", "FREEZER", "SLASHER", "MODEL_WRITER", "ROUNDS", "EVIDENCE", "PAYER")
 )
 CLIENTS: dict[str, type[Client]] = {
     kind.__name__: kind
@@ -35,6 +41,12 @@ CLIENTS: dict[str, type[Client]] = {
         Beacon,
         Audits,
         Committee,
+        Reputation,
+        Selection,
+        Validators,
+        Contributions,
+        Rewards,
+        Settlement,
         RoundManager,
         PrivacyLedger,
     )
@@ -48,12 +60,22 @@ class NoSuchDeployment(ValueError):
 
 
 @dataclass(frozen=True)
+class Economy:
+    """The parameters of reputation, lottery, validators and rewards."""
+
+    reputation: ReputationParameters = field(default_factory=ReputationParameters)
+    selection: SelectionParameters = field(default_factory=SelectionParameters)
+    validators: ValidatorParameters = field(default_factory=ValidatorParameters)
+    rewards: RewardParameters = field(default_factory=RewardParameters)
+
+
+@dataclass(frozen=True)
 class Genesis:
     """What the system starts from.
 
     members: address -> roles.  balances: address -> tokens, smallest unit; their sum is the supply.  model: the model of
     round 0.  voting_period, unlock_delay: blocks.  training: of verified rounds; sharing: of shared ones; None: defaults,
-    which other rounds never use.
+    which other rounds never use.  economy: what reputation, lottery, validators and rewards begin with.
     """
 
     members: Mapping[str, Role]
@@ -64,6 +86,7 @@ class Genesis:
     unlock_delay: int = 100
     training: TrainingParameters | None = None
     sharing: SharingParameters | None = None
+    economy: Economy = field(default_factory=Economy)
 
 
 @dataclass(frozen=True)
@@ -78,7 +101,7 @@ class Deployment:
 
 class System:
     """The contracts of one deployment: `consortium`, `token`, `vault`, `registry`, `data`, `beacon`, `audits`, `committee`,
-    `rounds`, `privacy`.
+    `reputation`, `selection`, `validators`, `contributions`, `rewards`, `settlement`, `rounds`, `privacy`.
 
     gas: "Contract.function" -> gas used, one entry a transaction sent through this object.
     """
@@ -118,6 +141,12 @@ class System:
         self.beacon: Beacon = clients["Beacon"]
         self.audits: Audits = clients["Audits"]
         self.committee: Committee = clients["Committee"]
+        self.reputation: Reputation = clients["Reputation"]
+        self.selection: Selection = clients["Selection"]
+        self.validators: Validators = clients["Validators"]
+        self.contributions: Contributions = clients["Contributions"]
+        self.rewards: Rewards = clients["Rewards"]
+        self.settlement: Settlement = clients["Settlement"]
         self.rounds: RoundManager = clients["RoundManager"]
         self.privacy: PrivacyLedger = clients["PrivacyLedger"]
 
@@ -154,18 +183,13 @@ class System:
     def clients(self) -> tuple[Client, ...]:
         tokens = (self.token, self.vault)
         training = (self.data, self.beacon, self.audits, self.committee, self.rounds, self.privacy)
-        return self.consortium, *tokens, self.registry, *training
+        economy = (self.reputation, self.selection, self.validators, self.contributions, self.rewards)
+        return self.consortium, *tokens, self.registry, *training, *economy, self.settlement
 
     def holders(self, role: Role) -> tuple[str, ...]:
         """Members that hold a role now."""
         consortium = self.consortium
         return tuple(member for member in consortium.members() if consortium.roles_of(member) & role)
-
-    def validators(self) -> tuple[str, ...]:
-        return self.holders(Role.VALIDATOR)
-
-    def aggregators(self) -> tuple[str, ...]:
-        return self.holders(Role.AGGREGATOR)
 
     def candidates(self, round_id: int) -> tuple[Content, ...]:
         """The models that aggregators submitted in a round, in order, each once."""
@@ -219,15 +243,28 @@ def deploy(
     proofs = [address or NO_CONTRACT for address in releases]
     sharing = (genesis.sharing or SharingParameters()).to_abi()
     committee = create("Committee", consortium, vault, data, audits, beacon, proofs, sharing)
-    wired = (consortium, vault, registry, beacon, audits, committee)
-    rounds = create("RoundManager", *wired, parameters.to_abi())
+    economy = genesis.economy
+    reputation = create("Reputation", consortium, astuple(economy.reputation))
+    lottery = astuple(economy.selection)
+    selection = create("Selection", consortium, vault, reputation, audits, lottery)
+    validators = create("Validators", consortium, vault, reputation, astuple(economy.validators))
+    contributions = create("Contributions", consortium, committee, validators)
+    rewards = create("Rewards", consortium, token, astuple(economy.rewards))
+    watched = (selection, validators, audits, beacon, committee)
+    settlement = create("Settlement", consortium, reputation, rewards, contributions, *watched)
+    told = (selection, validators, contributions, settlement)
+    parts = (vault, registry, beacon, audits, committee, *told)
+    rounds = create("RoundManager", consortium, parts, parameters.to_abi())
     create("PrivacyLedger", consortium)
     system = System(node, Deployment(node.web3.eth.chain_id, block, code_digest(artifacts), addresses))
     system.gas.update(gas)
-    holders = (token, vault, registry, data, beacon, audits, committee, rounds)
+    holders = [token, vault, registry, data, beacon, audits, committee, rounds]
+    holders += [reputation, selection, validators, contributions, rewards, settlement]
     powers = [(SYSTEM_ROLE, holder) for holder in holders]
     powers += [(power, rounds) for power in (FREEZER_ROLE, MODEL_WRITER_ROLE, ROUNDS_ROLE)]
-    powers += [(SLASHER_ROLE, slasher) for slasher in (beacon, audits, committee)]
+    powers += [(SLASHER_ROLE, slasher) for slasher in (beacon, audits, committee, validators)]
+    powers += [(EVIDENCE_ROLE, witness) for witness in (selection, validators, settlement)]
+    powers += [(PAYER_ROLE, settlement)]
     system.consortium.seal(powers, sender=deployer)
     return system
 

@@ -5,9 +5,10 @@ from pathlib import Path
 from bfl_ref.data.csv_table import csv
 from bfl_ref.data.federation import Federation, Silo, Table, federate, split
 from bfl_ref.data.mimic3 import mimic3
+from bfl_ref.data.subdivide import subdivide
 from bfl_ref.data.tables import heart, thyroid, wdbc
 
-__all__ = ["NAMES", "Federation", "Silo", "load", "split"]
+__all__ = ["NAMES", "Federation", "Silo", "load", "split", "subdivide"]
 
 NAMES = ("thyroid", "heart", "wdbc", "mimic3", "csv")
 
