@@ -79,7 +79,8 @@ def stage(
             training,
             made,
             budgets,
-            economy=economy_parameters(validators=7),
+            economy = economy_parameters(validators=7)
+            economy=economy,
         )
         yield Stage(cast, store, made, tmp_path / "ledgers")
 

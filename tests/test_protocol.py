@@ -90,7 +90,8 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Origins]:
             federation,
             start,
             np.random.default_rng(0).bytes,
-            economy=economy_parameters(validators=7),
+            economy = economy_parameters(validators=7)
+            economy=economy,
         )
         task = put_task(store, "wdbc", CONFIG)
         system, members = consortium.system, consortium.members

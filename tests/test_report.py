@@ -75,7 +75,9 @@ def test_report_nasty_text_is_escaped_wherever_it_stands(tmp_path: Path) -> None
     picture = tmp_path / "p.png"
     picture.write_bytes(b"\x89PNG")
     summary = {"dataset": NASTY, NASTY: NASTY, "results": {NASTY: RESULTS["centralised"]}}
-    report.write_html(summary, [NASTY], [(picture, NASTY)], [[NASTY], [NASTY]], tmp_path / "report.html")
+    report.write_html(
+        summary, [NASTY], [(picture, NASTY)], {NASTY: [[NASTY], [NASTY]]}, tmp_path / "report.html"
+    )
     page = (tmp_path / "report.html").read_text()
     assert "<script" not in page and page.count("&lt;script&gt;alert(1)&lt;/script&gt; &amp; ") == 11
     assert "src='data:image/png;base64,iVBORw=='" in page

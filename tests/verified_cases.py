@@ -202,7 +202,8 @@ def opened(
                 initial_weights(features),
                 rng,
                 training,
-                economy=economy_parameters(validators=7),
+                economy = economy_parameters(validators=7)
+                economy=economy,
             )
         task = put_task(store, federation.name, training)
         stage = Stage(made.system, store, made.members, task)
