@@ -139,8 +139,7 @@ def opened(
                 rng,
                 training,
                 sharing=sharing,
-                economy = economy_parameters(validators=7)
-                economy=economy,
+                economy=economy_parameters(validators=7),
             )
         task = put_task(store, federation.name, training)
         stage = Stage(made.system, store, made.members, task)  # type: ignore[arg-type]

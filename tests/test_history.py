@@ -99,8 +99,7 @@ def test_history_second_connection_to_anvil_rebuilds_the_final_model(tmp_path: P
             federation,
             start,
             np.random.default_rng(SEED).bytes,
-            economy = economy_parameters(validators=7)
-            economy=economy,
+            economy=economy_parameters(validators=7),
         )
         play_round(cast.system, store, cast.members, put_task(store, "wdbc", CONFIG), CONFIG)
         cast.system.save(tmp_path / "deployment.json")

@@ -79,8 +79,7 @@ def stage(
             training,
             made,
             budgets,
-            economy = economy_parameters(validators=7)
-            economy=economy,
+            economy=economy_parameters(validators=7),
         )
         yield Stage(cast, store, made, tmp_path / "ledgers")
 

@@ -90,8 +90,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Origins]:
             federation,
             start,
             np.random.default_rng(0).bytes,
-            economy = economy_parameters(validators=7)
-            economy=economy,
+            economy=economy_parameters(validators=7),
         )
         task = put_task(store, "wdbc", CONFIG)
         system, members = consortium.system, consortium.members

@@ -79,7 +79,7 @@ def test_report_nasty_text_is_escaped_wherever_it_stands(tmp_path: Path) -> None
         summary, [NASTY], [(picture, NASTY)], {NASTY: [[NASTY], [NASTY]]}, tmp_path / "report.html"
     )
     page = (tmp_path / "report.html").read_text()
-    assert "<script" not in page and page.count("&lt;script&gt;alert(1)&lt;/script&gt; &amp; ") == 11
+    assert "<script" not in page and page.count("&lt;script&gt;alert(1)&lt;/script&gt; &amp; ") == 12
     assert "src='data:image/png;base64,iVBORw=='" in page
     assert f"alt='{report.html.escape(NASTY, quote=True)}'" in page and "'too'" not in page
 

@@ -202,8 +202,7 @@ def opened(
                 initial_weights(features),
                 rng,
                 training,
-                economy = economy_parameters(validators=7)
-                economy=economy,
+                economy=economy_parameters(validators=7),
             )
         task = put_task(store, federation.name, training)
         stage = Stage(made.system, store, made.members, task)
