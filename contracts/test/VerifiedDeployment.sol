@@ -20,6 +20,8 @@ abstract contract VerifiedDeployment is Deployment {
     uint96 internal constant BEACON_PENALTY = 7;
 
     address[5] internal dealers;
+    /// @dev The round's validators, in the order of their shares.
+    address[] internal listed;
 
     function setUp() public virtual override {
         super.setUp();
@@ -50,6 +52,11 @@ abstract contract VerifiedDeployment is Deployment {
     function durations() internal pure virtual override returns (uint24[9] memory all) {
         all = super.durations();
         (all[0], all[3]) = (9, 8);
+    }
+
+    function openRound() internal virtual override returns (uint256 roundId) {
+        roundId = super.openRound();
+        listed = beacon.validatorsOf(roundId);
     }
 
     // ------------------------------------------------------------------ data
@@ -121,7 +128,7 @@ abstract contract VerifiedDeployment is Deployment {
 
     function post(uint256 roundId, uint8 which, address dealer, uint256 index, uint256 offset) internal {
         bytes32[] memory hashes = shareHashes(roundId, which, dealer, offset);
-        vm.prank(dealers[index]); // in the order of `validatorsOf`
+        vm.prank(listed[index]);
         beacon.postShare(roundId, which, dealer, hashes, index, evaluate(roundId, which, dealer, 1 + index) + offset);
     }
 
