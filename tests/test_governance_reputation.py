@@ -17,6 +17,7 @@ from bfl_ref.governance.reputation import (
 
 HALF = ReputationParameters(decay=1 << 31)
 DEFAULT = ReputationParameters()
+SLOW = ReputationParameters(decay=round(0.95 * 2**32), threshold=1000)
 
 
 def test_new_identity_has_the_base_rate_and_evidence_moves_it_as_by_hand():
@@ -53,10 +54,12 @@ def test_decay_by_squaring_is_the_power_but_for_rounding(decay, rounds):
     assert exact - 64 * 34 - 1e-6 * exact <= decay_over(decay, rounds) <= exact * (1 + 1e-9) + 1
 
 
-def test_one_failure_suspends_a_newcomer_for_forty_rounds():
-    failed = record(DEFAULT, Standing(), 1, Evidence(0, DEFAULT.failed))
-    back = next(n for n in range(2, 200) if score(DEFAULT, failed, n) >= DEFAULT.threshold)
-    assert score(DEFAULT, failed, 1) < DEFAULT.threshold and back == 1 + 41
+def test_one_failure_suspends_a_newcomer_until_decay_has_forgotten_most_of_it():
+    """Below the threshold as long as a W < (s + W) threshold: 1/8 of s at .95 and 1/10, 1/24 of it by default."""
+    for rules, rounds in ((SLOW, 41), (DEFAULT, 105)):
+        failed = record(rules, Standing(), 1, Evidence(0, rules.failed))
+        back = next(n for n in range(2, 200) if score(rules, failed, n) >= rules.threshold)
+        assert score(rules, failed, 1) < rules.threshold and back == 1 + rounds
 
 
 def test_years_without_a_round_leave_nothing_and_the_past_is_refused():

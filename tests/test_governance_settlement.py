@@ -53,28 +53,28 @@ def test_split_pays_the_pot_and_not_more(pot, contributions, services, reward):
 
 
 def test_hospital_evidence_takes_the_first_fault():
-    assert hospital_evidence(RULES, HospitalFacts(False, True, True, True)) == Evidence(0, 2048)
+    assert hospital_evidence(RULES, HospitalFacts(False, True, True, True)) == Evidence(0, 512)
     assert hospital_evidence(RULES, HospitalFacts(True, True, True, True)) == Evidence(0, 16_384)
-    assert hospital_evidence(RULES, HospitalFacts(True, False, True, True)) == Evidence(0, 2048)
-    assert hospital_evidence(RULES, HospitalFacts(True, proven=True)) == Evidence(2048, 0)
-    assert hospital_evidence(RULES, HospitalFacts(True)) == Evidence(1024, 0)
+    assert hospital_evidence(RULES, HospitalFacts(True, False, True, True)) == Evidence(0, 512)
+    assert hospital_evidence(RULES, HospitalFacts(True, proven=True)) == Evidence(512, 0)
+    assert hospital_evidence(RULES, HospitalFacts(True)) == Evidence(256, 0)
 
 
 def test_quality_evidence_by_hand():
-    found = [quality_evidence(RULES, q) for q in (0, 1, 500, 2000, 10_000, -1, -500, -2000, -10_000)]
-    assert [e.positive for e in found] == [0, 0, 256, 1024, 1024, 0, 0, 0, 0]
-    assert [e.negative for e in found] == [0, 0, 0, 0, 0, 2, 1024, 4096, 4096]
+    found = [quality_evidence(RULES, q) for q in (0, 1, 125, 500, 10_000, -1, -125, -500, -10_000)]
+    assert [e.positive for e in found] == [0, 2, 256, 1024, 1024, 0, 0, 0, 0]
+    assert [e.negative for e in found] == [0, 0, 0, 0, 0, 32, 4096, 16_384, 16_384]
 
 
 def test_validator_and_seat_evidence_by_hand():
-    assert validator_evidence(RULES, ValidatorFacts(True, voted=True)) == Evidence(1024, 0)
-    assert validator_evidence(RULES, ValidatorFacts(True)) == Evidence(0, 2048)
-    assert validator_evidence(RULES, ValidatorFacts(True, True, withheld=True)) == Evidence(1024, 2048)
-    assert validator_evidence(RULES, ValidatorFacts(False, rebuilt=True)) == Evidence(0, 2048)
-    assert validator_evidence(RULES, ValidatorFacts(True, True, forfeited=True)) == Evidence(1024, 16_384)
+    assert validator_evidence(RULES, ValidatorFacts(True, voted=True)) == Evidence(256, 0)
+    assert validator_evidence(RULES, ValidatorFacts(True)) == Evidence(0, 512)
+    assert validator_evidence(RULES, ValidatorFacts(True, True, withheld=True)) == Evidence(256, 512)
+    assert validator_evidence(RULES, ValidatorFacts(False, rebuilt=True)) == Evidence(0, 512)
+    assert validator_evidence(RULES, ValidatorFacts(True, True, forfeited=True)) == Evidence(256, 16_384)
     assert validator_evidence(RULES, ValidatorFacts(False)) == Evidence()
-    assert seat_evidence(RULES, summed=True) == Evidence(1024)
-    assert seat_evidence(RULES, summed=False) == Evidence(0, 2048)
+    assert seat_evidence(RULES, summed=True) == Evidence(256)
+    assert seat_evidence(RULES, summed=False) == Evidence(0, 512)
 
 
 def test_contributions_medians_and_buckets():
