@@ -186,6 +186,9 @@ class StakeVault(Client):
     def stake_of(self, member: str) -> Stake:
         return from_abi(Stake, self._view("stakeOf", member))
 
+    def active_of(self, members: Sequence[str]) -> tuple[int, ...]:
+        return tuple(self._view("activeOf", list(members)))
+
 
 class ModelRegistry(Client):
     """IModelRegistry: the global model and all its predecessors."""

@@ -61,12 +61,12 @@ class NoSuchDeployment(ValueError):
 
 @dataclass(frozen=True)
 class Economy:
-    """The parameters of reputation, lottery, validators and rewards."""
+    """The parameters of reputation, lottery, validators and rewards. By default nothing is paid and nothing slashed."""
 
     reputation: ReputationParameters = field(default_factory=ReputationParameters)
     selection: SelectionParameters = field(default_factory=SelectionParameters)
-    validators: ValidatorParameters = field(default_factory=ValidatorParameters)
-    rewards: RewardParameters = field(default_factory=RewardParameters)
+    validators: ValidatorParameters = field(default_factory=lambda: ValidatorParameters(penalty=0, fee=0))
+    rewards: RewardParameters = field(default_factory=lambda: RewardParameters(0, 0))
 
 
 @dataclass(frozen=True)

@@ -208,12 +208,15 @@ class Dealing:
 
 @dataclass(frozen=True)
 class StateCommitment:
-    """A hospital's training in a round: root over its steps + 1 states, audits without a proof, whether it is excluded."""
+    """A hospital's training in a round: root over its steps + 1 states, audits without a proof, whether it is excluded, and
+    whether a proof of its was accepted.
+    """
 
     root: bytes
     steps: int
     outstanding: int
     excluded: bool
+    proven: bool
 
 
 @dataclass(frozen=True)

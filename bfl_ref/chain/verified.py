@@ -55,6 +55,9 @@ class DataRegistry(Client):
     def version_of(self, hospital: str) -> int:
         return self._view("versionOf", hospital)
 
+    def versions_of(self, hospitals: Sequence[str]) -> tuple[int, ...]:
+        return tuple(self._view("versionsOf", list(hospitals)))
+
     def consortium(self) -> str:
         return self._view("consortium")
 
@@ -181,6 +184,9 @@ class Audits(Client):
 
     def may_train(self, round_id: int, hospital: str) -> bool:
         return self._view("mayTrain", round_id, hospital)
+
+    def may_train_of(self, round_id: int, hospitals: Sequence[str]) -> tuple[bool, ...]:
+        return tuple(self._view("mayTrainOf", round_id, list(hospitals)))
 
     def states_of(self, round_id: int, hospital: str) -> StateCommitment:
         return from_abi(StateCommitment, self._view("statesOf", round_id, hospital))
