@@ -44,6 +44,7 @@ LAYERS = [
     "chain.events",
     "chain.transactions",
     "chain.clients",
+    "chain.consortium",
     "chain.verified",
     "chain.committee",
     "chain.contracts",

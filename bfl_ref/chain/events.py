@@ -61,6 +61,16 @@ class VotingPeriodSet(Event):
 
 
 @dataclass(frozen=True)
+class DelaySet(Event):
+    blocks: int
+
+
+@dataclass(frozen=True)
+class PausedSet(Event):
+    paused: bool
+
+
+@dataclass(frozen=True)
 class CallProposed(Event):
     proposal_id: int
     proposer: str
@@ -73,6 +83,14 @@ class CallProposed(Event):
 class VoteCast(Event):
     proposal_id: int
     member: str
+
+
+@dataclass(frozen=True)
+class ProposalQueued(Event):
+    proposal_id: int
+    member: str
+    ready_block: int
+    deadline: int
 
 
 @dataclass(frozen=True)

@@ -40,8 +40,8 @@ contract RoundManager is RoundBooks {
         round.shared = _parameters.shared;
         round.membersVersion = consortium.version();
         round.modelVersion = SafeCast.toUint32(modelVersion);
-        round.aggregators = consortium.aggregators();
-        round.validators = consortium.validators();
+        round.aggregators = SafeCast.toUint8(consortium.aggregators());
+        round.validators = SafeCast.toUint8(consortium.validators());
         round.taskCodec = task.codec;
         round.taskCid = task.cid;
         round.taskDigest = task.digest;
