@@ -16,6 +16,7 @@ from typing import Any
 
 from bfl_ref.cast import BALANCE, STAKE, Consortium, assemble
 from bfl_ref.chain.compile import compile_contracts
+from bfl_ref.chain.consortium import govern
 from bfl_ref.chain.node import GAS_LIMIT, Node, open_chain
 from bfl_ref.chain.records import Phase
 from bfl_ref.chain.transactions import transact
@@ -49,10 +50,7 @@ def play(node: Node, rounds: int) -> Consortium:
         member = cast.members[0].account
         cast.system.vault.request_unlock(STAKE // 2, sender=member)
         call = cast.system.vault.set_unlock_delay(50)
-        proposal = cast.system.consortium.propose(call, sender=member)
-        for voter in cast.members[1:4]:
-            cast.system.consortium.vote(proposal, sender=voter.account)
-        cast.system.consortium.execute(proposal, sender=member)
+        govern(cast.system.consortium, call, [voter.account for voter in cast.members[:4]])
         cast.system.token.transfer(cast.members[1].account.address, BALANCE // 100, sender=member)
     return cast
 

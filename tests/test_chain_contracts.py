@@ -10,6 +10,7 @@ from eth_utils import function_signature_to_4byte_selector, keccak
 
 from bfl_ref.chain import errors, governance, records
 from bfl_ref.chain.compile import CONTRACTS, compile_contracts, system_sources
+from bfl_ref.chain.consortium import govern
 from bfl_ref.chain.contracts import CLIENTS, Genesis, NoSuchDeployment, System, connect, deploy
 from bfl_ref.chain.errors import (
     AlreadyCommitted,
@@ -29,6 +30,8 @@ from bfl_ref.chain.events import (
     CandidateSubmitted,
     ConsortiumSealed,
     ModelRegistered,
+    PausedSet,
+    ProposalQueued,
     RoundFinalised,
     UpdateCommitted,
 )
@@ -234,33 +237,78 @@ def test_replayed_raw_transaction_is_refused_and_changes_nothing(system):
     assert state(system) == before
 
 
-def test_vote_of_the_members_makes_the_call_and_the_deployer_has_no_power(system):
+def test_vote_of_the_members_makes_the_call_after_its_delay_and_the_deployer_has_no_power(system):
     a, b, c = system.node.accounts[:3]
+    consortium, eth = system.consortium, system.node.web3.eth
     deployer, newcomer = system.node.accounts[9], system.node.accounts[6].address
+    admission = consortium.admit(newcomer, Role.HOSPITAL)
     with pytest.raises(NotMember):
-        system.consortium.propose(system.consortium.admit(newcomer, Role.HOSPITAL), sender=deployer)
-    proposal_id = system.consortium.propose(system.consortium.admit(newcomer, Role.HOSPITAL), sender=a)
-    system.consortium.vote(proposal_id, sender=b)
+        consortium.propose(admission, sender=deployer)
+    proposal_id = consortium.propose(admission, sender=a)
+    consortium.vote(proposal_id, sender=b)
     with pytest.raises(errors.NoMajority) as refused:
-        system.consortium.execute(proposal_id, sender=a)
+        consortium.queue(proposal_id, sender=a)
     assert (refused.value.votes, refused.value.voters) == (2, 4)
-    system.consortium.vote(proposal_id, sender=c)
-    assert system.consortium.votes_for(proposal_id) == 3
-    system.consortium.execute(proposal_id, sender=a)
-    assert system.consortium.roles_of(newcomer) == Role.HOSPITAL
-    assert newcomer in system.consortium.members() and newcomer in system.holders(Role.HOSPITAL)
-    assert newcomer not in system.holders(Role.VALIDATOR) and system.consortium.proposal(proposal_id).executed
+    consortium.vote(proposal_id, sender=c)
+    assert consortium.votes_for(proposal_id) == 3
+    with pytest.raises(errors.NotQueued):
+        consortium.execute(proposal_id, sender=a)
+    consortium.queue(proposal_id, sender=a)
+    queued = next(event for event in system.events() if isinstance(event, ProposalQueued))
+    told = consortium.proposal(proposal_id)
+    assert told.ready_block == queued.ready_block == queued.block + consortium.delay()
+    assert told.deadline == queued.deadline == queued.ready_block + consortium.voting_period()
+    with pytest.raises(errors.StillDelayed) as refused:
+        consortium.execute(proposal_id, sender=a)
+    assert (refused.value.ready_block, refused.value.block_number) == (told.ready_block, eth.block_number + 1)
+    system.node.wait_blocks(consortium.delay() - 1)
+    consortium.execute(proposal_id, sender=a)  # the first block that allows it
+    assert eth.block_number == told.ready_block
+    assert consortium.roles_of(newcomer) == Role.HOSPITAL
+    assert newcomer in consortium.members() and newcomer in system.holders(Role.HOSPITAL)
+    assert newcomer not in system.holders(Role.VALIDATOR) and consortium.proposal(proposal_id).executed
 
-    call = system.vault.set_unlock_delay(33)
+
+def test_parameters_change_by_the_vote_alone(system):
+    voters = system.node.accounts[:3]
+    consortium, vault = system.consortium, system.vault
     with pytest.raises(NotTheVote):
-        system.vault._send(a, "setUnlockDelay", 33)  # not by a vote
-    parameters = system.rounds.set_parameters(RoundParameters(7, 4))
-    for wanted in (call, parameters):
-        number = system.consortium.propose(wanted, sender=a)
-        system.consortium.vote(number, sender=b)
-        system.consortium.vote(number, sender=c)
-        system.consortium.execute(number, sender=b)
-    assert system.vault.unlock_delay() == 33 and system.rounds.parameters() == RoundParameters(7, 4)
+        vault._send(voters[0], "setUnlockDelay", 33)  # not by a vote
+    govern(consortium, vault.set_unlock_delay(33), voters)
+    govern(consortium, system.rounds.set_parameters(RoundParameters(7, 4)), voters)
+    govern(consortium, consortium.set_delay(5), voters)
+    govern(consortium, consortium.set_voting_period(9), voters)
+    assert vault.unlock_delay() == 33 and system.rounds.parameters() == RoundParameters(7, 4)
+    assert (consortium.delay(), consortium.voting_period()) == (5, 9)
+    with pytest.raises(errors.NoMajority):
+        govern(consortium, consortium.set_delay(6), voters[:2])
+    assert consortium.proposals() == 5
+
+
+def test_pause_of_two_thirds_works_at_once_and_holds_the_stakes(system):
+    voters = system.node.accounts[:4]
+    consortium, vault = system.consortium, system.vault
+    vault.request_unlock(10, sender=voters[0])
+    with pytest.raises(errors.NoTwoThirds) as refused:
+        govern(consortium, consortium.set_paused(True), voters[:2])
+    assert (refused.value.votes, refused.value.voters) == (2, 4)
+    before = system.node.web3.eth.block_number
+    govern(consortium, consortium.set_paused(True), voters[:3])
+    assert consortium.is_paused() and system.node.web3.eth.block_number == before + 4  # no block waited for
+    system.node.wait_blocks(vault.unlock_delay())
+    with pytest.raises(errors.Paused):
+        vault.withdraw(sender=voters[0])
+    govern(consortium, consortium.set_paused(False), voters[:3])
+    vault.withdraw(sender=voters[0])
+    assert [event.paused for event in system.events() if isinstance(event, PausedSet)] == [True, False]
+
+
+def test_records_of_several_accounts_come_in_their_order(system):
+    consortium, stranger = system.consortium, system.node.accounts[5].address
+    asked = (*reversed(consortium.members()), stranger)
+    records = consortium.records_of(asked)
+    assert records == tuple(consortium.record_of(account) for account in asked)
+    assert [record.position for record in records] == [5, 4, 3, 2, 1, 0] and not records[-1].roles
 
 
 def test_stake_leaves_after_its_delay_only(system):
@@ -349,6 +397,8 @@ def test_system_on_a_node_by_url_estimates_gas_and_refuses_alike():
         with open_chain(str(local.web3.provider.endpoint_uri), keys=keys) as node:  # type: ignore[attr-defined]
             system = start(node)
             assert system.rounds.phase_of(play(system)) is Phase.FINALISED
+            govern(system.consortium, system.vault.set_unlock_delay(9), node.accounts[:3])
+            assert system.vault.unlock_delay() == 9
             before = state(system)
             with pytest.raises(NotMember):
                 system.vault.lock(1, sender=node.accounts[5])

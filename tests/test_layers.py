@@ -46,6 +46,7 @@ LAYERS = [
     "chain.events",
     "chain.transactions",
     "chain.clients",
+    "chain.consortium",
     "chain.verified",
     "chain.committee",
     "chain.governance",

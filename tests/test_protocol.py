@@ -15,6 +15,7 @@ from eth_account.signers.local import LocalAccount
 from bfl_ref import data
 from bfl_ref.aggregation import FLOATS, load_model
 from bfl_ref.cast import STAKE, assemble, economy_parameters
+from bfl_ref.chain.consortium import govern
 from bfl_ref.chain.contracts import Deployment, System
 from bfl_ref.chain.errors import (
     AlreadyCommitted,
@@ -293,11 +294,8 @@ class Remover(Member):
     voters: tuple[Member, ...]
 
     def train(self, round_: Round, config: TrainConfig) -> Weights | None:
-        consortium, (first, *others) = self.system.consortium, self.voters
-        proposal = consortium.propose(consortium.remove(self.leaver), sender=first.account)
-        for voter in others:
-            consortium.vote(proposal, sender=voter.account)
-        consortium.execute(proposal, sender=first.account)
+        consortium = self.system.consortium
+        govern(consortium, consortium.remove(self.leaver), [voter.account for voter in self.voters])
         return super().train(round_, config)
 
 

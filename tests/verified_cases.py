@@ -18,6 +18,7 @@ from bfl_ref import beacon, cast, data, fixed_point, protocol
 from bfl_ref.attacks import turned
 from bfl_ref.beacon import Rng
 from bfl_ref.cast import STAKE, assemble, economy_parameters, training_parameters
+from bfl_ref.chain.consortium import govern
 from bfl_ref.chain.contracts import Deployment, System
 from bfl_ref.chain.events import Event, RoundAborted
 from bfl_ref.chain.node import Node, open_chain
@@ -155,12 +156,8 @@ class Stage(NamedTuple):
 
     def govern(self, **changes: Any) -> None:
         """The members vote for other training parameters."""
-        consortium, (first, *others) = self.system.consortium, self.members
-        wanted = replace(self.system.audits.training(), **changes)
-        proposal = consortium.propose(self.system.audits.set_training(wanted), sender=first.account)
-        for voter in others[:3]:
-            consortium.vote(proposal, sender=voter.account)
-        consortium.execute(proposal, sender=first.account)
+        wanted = self.system.audits.set_training(replace(self.system.audits.training(), **changes))
+        govern(self.system.consortium, wanted, [member.account for member in self.members[:4]])
 
 
 def no_proof(tasks: Sequence[ProofTask]) -> Iterator[None]:

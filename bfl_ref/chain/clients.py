@@ -9,105 +9,19 @@ from collections.abc import Sequence
 
 from eth_account.signers.local import LocalAccount
 
-from .events import CallProposed, RoundOpened
+from .events import RoundOpened
 from .records import (
     Content,
-    Member,
     Model,
     Participation,
     Phase,
-    Proposal,
     Release,
-    Role,
     Round,
     RoundParameters,
     Stake,
     from_abi,
 )
 from .transactions import Call, Client
-
-
-class Consortium(Client):
-    """IConsortium: membership and government."""
-
-    def seal(self, powers: Sequence[tuple[bytes, str]], *, sender: LocalAccount) -> None:
-        """powers: (role, address of the contract that gets it). Once, by the deployer."""
-        self._send(sender, "seal", powers)
-
-    def propose(self, call: Call, *, sender: LocalAccount) -> int:
-        """The proposal's number; the proposer's vote is cast with it."""
-        events = self._send(sender, "propose", call.target, call.data)
-        return next(event.proposal_id for event in events if isinstance(event, CallProposed))
-
-    def vote(self, proposal_id: int, *, sender: LocalAccount) -> None:
-        self._send(sender, "vote", proposal_id)
-
-    def execute(self, proposal_id: int, *, sender: LocalAccount) -> None:
-        self._send(sender, "execute", proposal_id)
-
-    def admit(self, account: str, roles: Role) -> Call:
-        return self._call("admit", account, int(roles))
-
-    def remove(self, account: str) -> Call:
-        return self._call("remove", account)
-
-    def change_roles(self, account: str, roles: Role) -> Call:
-        return self._call("changeRoles", account, int(roles))
-
-    def set_voting_period(self, blocks: int) -> Call:
-        return self._call("setVotingPeriod", blocks)
-
-    def grant_role(self, role: bytes, holder: str) -> Call:
-        """A power for a contract."""
-        return self._call("grantRole", role, holder)
-
-    def revoke_role(self, role: bytes, holder: str) -> Call:
-        return self._call("revokeRole", role, holder)
-
-    def has_role(self, role: bytes, holder: str) -> bool:
-        return self._view("hasRole", role, holder)
-
-    def members(self) -> tuple[str, ...]:
-        """In no particular order."""
-        return tuple(self._view("members"))
-
-    def record_of(self, account: str) -> Member:
-        return from_abi(Member, self._view("recordOf", account))
-
-    def roles_of(self, account: str) -> Role:
-        return Role(self._view("rolesOf", account))
-
-    def is_participant(self, account: str) -> bool:
-        return self._view("isParticipant", account)
-
-    def version(self) -> int:
-        return self._view("version")
-
-    def voters(self) -> int:
-        return self._view("voters")
-
-    def validators(self) -> int:
-        """How many hold the role."""
-        return self._view("validators")
-
-    def aggregators(self) -> int:
-        """How many hold the role."""
-        return self._view("aggregators")
-
-    def is_sealed(self) -> bool:
-        return self._view("isSealed")
-
-    def voting_period(self) -> int:
-        return self._view("votingPeriod")
-
-    def proposal(self, proposal_id: int) -> Proposal:
-        return from_abi(Proposal, self._view("proposal", proposal_id))
-
-    def proposals(self) -> int:
-        return self._view("proposals")
-
-    def votes_for(self, proposal_id: int) -> int:
-        return self._view("votesFor", proposal_id)
 
 
 class UtilityToken(Client):

@@ -16,9 +16,10 @@ from ..governance.rewards import RewardParameters
 from ..governance.selection import SelectionParameters
 from ..governance.validators import ValidatorParameters
 from ..store import canonical_json
-from .clients import Consortium, ModelRegistry, RoundManager, StakeVault, UtilityToken
+from .clients import ModelRegistry, RoundManager, StakeVault, UtilityToken
 from .committee import Committee
 from .compile import Artifact, compile_contracts, system_sources
+from .consortium import Consortium
 from .events import CandidateSubmitted, Event
 from .governance import Contributions, Reputation, Rewards, Selection, Settlement, Validators
 from .node import Node, WrongChain
@@ -74,8 +75,9 @@ class Genesis:
     """What the system starts from.
 
     members: address -> roles.  balances: address -> tokens, smallest unit; their sum is the supply.  model: the model of
-    round 0.  voting_period, unlock_delay: blocks.  training: of verified rounds; sharing: of shared ones; None: defaults,
-    which other rounds never use.  economy: what reputation, lottery, validators and rewards begin with.
+    round 0.  voting_period, delay (of a call that was voted for), unlock_delay: blocks.  training: of verified rounds;
+    sharing: of shared ones; None: defaults, which other rounds never use.  economy: what reputation, lottery, validators and
+    rewards begin with.
     """
 
     members: Mapping[str, Role]
@@ -83,6 +85,7 @@ class Genesis:
     model: Content
     parameters: RoundParameters
     voting_period: int = 100
+    delay: int = 2
     unlock_delay: int = 100
     training: TrainingParameters | None = None
     sharing: SharingParameters | None = None
@@ -188,8 +191,9 @@ class System:
 
     def holders(self, role: Role) -> tuple[str, ...]:
         """Members that hold a role now."""
-        consortium = self.consortium
-        return tuple(member for member in consortium.members() if consortium.roles_of(member) & role)
+        members = self.consortium.members()
+        records = self.consortium.records_of(members)
+        return tuple(m for m, record in zip(members, records, strict=True) if record.roles & role)
 
     def candidates(self, round_id: int) -> tuple[Content, ...]:
         """The models that aggregators submitted in a round, in order, each once."""
@@ -229,9 +233,8 @@ def deploy(
         return addresses[name]
 
     members, balances, parameters = genesis.members, genesis.balances, genesis.parameters
-    consortium = create(
-        "Consortium", list(members), [int(r) for r in members.values()], genesis.voting_period
-    )
+    roles = [int(role) for role in members.values()]
+    consortium = create("Consortium", list(members), roles, genesis.voting_period, genesis.delay)
     token = create("UtilityToken", consortium, list(balances), list(balances.values()))
     vault = create("StakeVault", consortium, token, genesis.unlock_delay)
     registry = create("ModelRegistry", consortium, genesis.model.to_abi())

@@ -65,6 +65,16 @@ class VotingPeriodSet(Event):
 
 
 @dataclass(frozen=True)
+class DelaySet(Event):
+    blocks: int
+
+
+@dataclass(frozen=True)
+class PausedSet(Event):
+    paused: bool
+
+
+@dataclass(frozen=True)
 class CallProposed(Event):
     proposal_id: int
     proposer: str
@@ -77,6 +87,14 @@ class CallProposed(Event):
 class VoteCast(Event):
     proposal_id: int
     member: str
+
+
+@dataclass(frozen=True)
+class ProposalQueued(Event):
+    proposal_id: int
+    member: str
+    ready_block: int
+    deadline: int
 
 
 @dataclass(frozen=True)

@@ -94,10 +94,15 @@ class Member:
 
 @dataclass(frozen=True)
 class Proposal:
-    """A call that the consortium makes once its members want it. deadline: the last block for it."""
+    """A call that the consortium makes once its members want it.
+
+    deadline: last block to vote and to queue it, once queued to execute it.  ready_block: first block to execute it; 0: not
+    queued.
+    """
 
     target: str
     deadline: int
+    ready_block: int
     executed: bool
     data: bytes
 

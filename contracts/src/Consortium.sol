@@ -13,6 +13,9 @@ contract Consortium is Members, AccessControl {
     /// @dev Long enough to be seen, short enough that a proposal is not executed when it is forgotten.
     uint32 public constant MIN_VOTING_PERIOD = 2;
     uint32 public constant MAX_VOTING_PERIOD = 1_000_000;
+    /// @dev With none, a call could be made in the block that it is first wanted in.
+    uint32 public constant MIN_DELAY = 1;
+    uint32 public constant MAX_DELAY = 1_000_000;
 
     /// @notice Who deployed this contract, and seals it.
     address public immutable deployer;
@@ -21,6 +24,10 @@ contract Consortium is Members, AccessControl {
     bool public override isSealed;
     /// @inheritdoc IConsortium
     uint32 public override votingPeriod;
+    /// @inheritdoc IConsortium
+    uint32 public override delay;
+    /// @inheritdoc IConsortium
+    bool public override isPaused;
 
     Proposal[] private _proposals;
     /// @dev Version of the voter's record when it voted: a later change of the record voids the vote.
@@ -34,9 +41,13 @@ contract Consortium is Members, AccessControl {
     /// @param accounts Genesis members.
     /// @param roles Their roles, in the same order.
     /// @param votingPeriod_ Blocks that a proposal stays open for.
-    constructor(address[] memory accounts, uint8[] memory roles, uint32 votingPeriod_) Members(accounts, roles) {
+    /// @param delay_ Blocks that its call waits for.
+    constructor(address[] memory accounts, uint8[] memory roles, uint32 votingPeriod_, uint32 delay_)
+        Members(accounts, roles)
+    {
         deployer = msg.sender;
         _setVotingPeriod(votingPeriod_);
+        _setDelay(delay_);
         super._grantRole(DEFAULT_ADMIN_ROLE, address(this));
     }
 
@@ -72,13 +83,24 @@ contract Consortium is Members, AccessControl {
     }
 
     /// @inheritdoc IConsortium
+    function setDelay(uint32 blocks_) external override onlyVote {
+        _setDelay(blocks_);
+    }
+
+    /// @inheritdoc IConsortium
+    function setPaused(bool paused) external override onlyVote {
+        isPaused = paused;
+        emit PausedSet(paused);
+    }
+
+    /// @inheritdoc IConsortium
     function propose(address target, bytes calldata data) external override returns (uint256 proposalId) {
         uint32 stamp = _requireVoter(msg.sender);
         if (!isSealed) revert NotSealed();
         _requireTarget(target);
         uint32 deadline = SafeCast.toUint32(block.number + votingPeriod);
         proposalId = _proposals.length;
-        _proposals.push(Proposal(target, deadline, false, data));
+        _proposals.push(Proposal(target, deadline, 0, false, data));
         _stamps[proposalId][msg.sender] = stamp;
         emit CallProposed(proposalId, msg.sender, target, data, deadline);
         emit VoteCast(proposalId, msg.sender);
@@ -94,20 +116,38 @@ contract Consortium is Members, AccessControl {
     }
 
     /// @inheritdoc IConsortium
+    function queue(uint256 proposalId) external override {
+        _requireVoter(msg.sender);
+        Proposal storage chosen = _requireOpen(proposalId);
+        if (_setsPause(chosen.target, chosen.data)) revert NeedsNoQueue(proposalId);
+        if (chosen.readyBlock != 0) revert AlreadyQueued(proposalId);
+        _requireMajority(proposalId);
+        chosen.readyBlock = SafeCast.toUint32(block.number + delay);
+        chosen.deadline = SafeCast.toUint32(block.number + delay + votingPeriod);
+        emit ProposalQueued(proposalId, msg.sender, chosen.readyBlock, chosen.deadline);
+    }
+
+    /// @inheritdoc IConsortium
     function execute(uint256 proposalId) external override {
         // Checks
         _requireVoter(msg.sender);
         Proposal storage chosen = _requireOpen(proposalId);
         _requireTarget(chosen.target); // it may have lost its place in the system meanwhile
-        uint256 votes = votesFor(proposalId);
-        if (votes * 2 <= voters) revert NoMajority(proposalId, votes, voters);
+        bytes memory data = chosen.data;
+        if (_setsPause(chosen.target, data)) {
+            _requireTwoThirds(proposalId);
+        } else {
+            if (chosen.readyBlock == 0) revert NotQueued(proposalId);
+            if (block.number < chosen.readyBlock) revert StillDelayed(proposalId, chosen.readyBlock, block.number);
+            _requireMajority(proposalId);
+        }
         // Effects
         chosen.executed = true;
         emit ProposalExecuted(proposalId, msg.sender);
         // Interactions
         // what the call returns is for nobody: the vote was for its effect
         // slither-disable-next-line unused-return
-        Address.functionCall(chosen.target, chosen.data);
+        Address.functionCall(chosen.target, data);
     }
 
     /// @inheritdoc IConsortium
@@ -149,6 +189,29 @@ contract Consortium is Members, AccessControl {
         }
         votingPeriod = blocks_;
         emit VotingPeriodSet(blocks_);
+    }
+
+    function _setDelay(uint32 blocks_) private {
+        if (blocks_ < MIN_DELAY || blocks_ > MAX_DELAY) revert OutOfRange("delay", blocks_, MIN_DELAY, MAX_DELAY);
+        delay = blocks_;
+        emit DelaySet(blocks_);
+    }
+
+    function _requireMajority(uint256 proposalId) private view {
+        uint256 votes = votesFor(proposalId);
+        if (votes * 2 <= voters) revert NoMajority(proposalId, votes, voters);
+    }
+
+    function _requireTwoThirds(uint256 proposalId) private view {
+        uint256 votes = votesFor(proposalId);
+        if (votes * 3 < uint256(voters) * 2) revert NoTwoThirds(proposalId, votes, voters);
+    }
+
+    /// @dev Whether the call can reach `setPaused` and nothing else: what it says after the selector is the callee's affair.
+    function _setsPause(address target, bytes memory data) private view returns (bool) {
+        // casting is safe: what is shorter than a selector is padded, and reaches no function
+        // forge-lint: disable-next-line(unsafe-typecast)
+        return target == address(this) && bytes4(data) == IConsortium.setPaused.selector;
     }
 
     function _requireTarget(address target) private view {

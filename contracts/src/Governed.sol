@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {IConsortium, Member, VOTING_ROLES} from "./interfaces/IConsortium.sol";
 import {IGoverned} from "./interfaces/IGoverned.sol";
 
-/// @dev Who may call: the vote, a contract that holds a power, or a member in a role.
+/// @dev Who may call: the vote, a contract that holds a power, or a member in a role; and whether anybody may at the time.
 abstract contract Governed is IGoverned {
     /// @inheritdoc IGoverned
     IConsortium public immutable override consortium;
@@ -32,6 +32,11 @@ abstract contract Governed is IGoverned {
         uint8 roles = consortium.rolesOf(msg.sender);
         if (roles == 0) revert IConsortium.NotMember(msg.sender);
         if (roles & VOTING_ROLES == 0) revert IConsortium.NoVote(msg.sender);
+        _;
+    }
+
+    modifier whenNotPaused() {
+        if (consortium.isPaused()) revert Paused();
         _;
     }
 

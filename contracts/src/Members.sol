@@ -5,9 +5,8 @@ import {AGGREGATOR, AUDITOR, IConsortium, Member, VALIDATOR, VOTING_ROLES} from 
 
 /// @dev The list of members: one slot a member, its counts beside its version.
 abstract contract Members is IConsortium {
-    /// @dev A walk over all members, at most 60,000 gas each where a round selects, fits a transaction (EIP-7825); and every
-    /// count of members fits eight bits.
-    uint256 public constant MAX_MEMBERS = 128;
+    /// @dev A walk over all members, some 7,000 gas each where votes are counted, fits a transaction (EIP-7825).
+    uint256 public constant MAX_MEMBERS = 500;
 
     /// @dev The least number of which two thirds do not need every single one: with three, one may be silent.
     uint256 public constant MIN_VALIDATORS = 3;
@@ -18,11 +17,11 @@ abstract contract Members is IConsortium {
     /// @inheritdoc IConsortium
     uint32 public override version;
     /// @inheritdoc IConsortium
-    uint8 public override voters;
+    uint16 public override voters;
     /// @inheritdoc IConsortium
-    uint8 public override validators;
+    uint16 public override validators;
     /// @inheritdoc IConsortium
-    uint8 public override aggregators;
+    uint16 public override aggregators;
 
     constructor(address[] memory accounts, uint8[] memory roles) {
         if (accounts.length != roles.length) revert LengthMismatch(accounts.length, roles.length);
@@ -43,6 +42,14 @@ abstract contract Members is IConsortium {
     }
 
     /// @inheritdoc IConsortium
+    function recordsOf(address[] calldata accounts) external view override returns (Member[] memory records) {
+        records = new Member[](accounts.length);
+        for (uint256 i = 0; i < accounts.length; ++i) {
+            records[i] = _records[accounts[i]];
+        }
+    }
+
+    /// @inheritdoc IConsortium
     function rolesOf(address account) public view override returns (uint8) {
         return _records[account].roles;
     }
@@ -54,14 +61,14 @@ abstract contract Members is IConsortium {
         _members.push(account);
         // casting is safe: at most MAX_MEMBERS
         // forge-lint: disable-next-line(unsafe-typecast)
-        _records[account].position = uint8(_members.length);
+        _records[account].position = uint16(_members.length);
         _write(account, roles);
         emit MemberAdmitted(account, roles, version);
     }
 
     function _remove(address account) internal {
         uint8 roles = _requireMember(account);
-        uint8 position = _records[account].position;
+        uint16 position = _records[account].position;
         address last = _members[_members.length - 1];
         _members[position - 1] = last;
         _records[last].position = position;

@@ -56,7 +56,7 @@ contract StakeVault is IStakeVault, Governed {
     }
 
     /// @inheritdoc IStakeVault
-    function withdraw() external override onlyMember {
+    function withdraw() external override onlyMember whenNotPaused {
         // Checks
         Stake storage stake = _stakes[msg.sender];
         uint96 amount = stake.unlocking;

@@ -9,6 +9,7 @@ import {
     AUDITOR,
     HOSPITAL,
     IConsortium,
+    Member,
     Power,
     SYSTEM_ROLE,
     VALIDATOR
@@ -21,7 +22,8 @@ contract ConsortiumTest is Deployment {
     address internal newcomer = address(0xCAFE);
 
     function expectFromVote(bytes memory data, bytes memory reason) internal {
-        uint256 proposalId = propose(address(consortium), data);
+        uint256 proposalId = enqueue(address(consortium), data);
+        skip(DELAY);
         vm.expectRevert(reason);
         vm.prank(operators[0]);
         consortium.execute(proposalId);
@@ -44,7 +46,7 @@ contract ConsortiumTest is Deployment {
 
     function test_genesis_listsDiffer_reverts() public {
         vm.expectRevert(abi.encodeWithSelector(IConsortium.LengthMismatch.selector, 8, 7));
-        new Consortium(cast, new uint8[](7), VOTING_PERIOD);
+        new Consortium(cast, new uint8[](7), VOTING_PERIOD, DELAY);
     }
 
     function test_genesis_twoValidators_reverts() public {
@@ -53,18 +55,26 @@ contract ConsortiumTest is Deployment {
             roles[i] = i < 2 ? VALIDATOR : HOSPITAL;
         }
         vm.expectRevert(abi.encodeWithSelector(IConsortium.TooFewValidators.selector, 2, 3));
-        new Consortium(cast, roles, VOTING_PERIOD);
+        new Consortium(cast, roles, VOTING_PERIOD, DELAY);
     }
 
-    function test_genesis_votingPeriodOutOfBounds_reverts() public {
+    function test_genesis_votingPeriodOrDelayOutOfBounds_reverts() public {
         uint8[] memory roles = new uint8[](8);
         for (uint256 i = 0; i < 8; ++i) {
             roles[i] = VALIDATOR;
         }
-        vm.expectRevert(
-            abi.encodeWithSelector(IConsortium.OutOfRange.selector, bytes32("votingPeriod"), 1, 2, 1_000_000)
-        );
-        new Consortium(cast, roles, 1);
+        for (uint32 blocks_ = 1; blocks_ <= 1_000_001; blocks_ += 1_000_000) {
+            vm.expectRevert(
+                abi.encodeWithSelector(IConsortium.OutOfRange.selector, bytes32("votingPeriod"), blocks_, 2, 1_000_000)
+            );
+            new Consortium(cast, roles, blocks_, DELAY);
+        }
+        for (uint32 blocks_ = 0; blocks_ <= 1_000_001; blocks_ += 1_000_001) {
+            vm.expectRevert(
+                abi.encodeWithSelector(IConsortium.OutOfRange.selector, bytes32("delay"), blocks_, 1, 1_000_000)
+            );
+            new Consortium(cast, roles, VOTING_PERIOD, blocks_);
+        }
     }
 
     function test_seal_byAnother_reverts() public {
@@ -83,22 +93,10 @@ contract ConsortiumTest is Deployment {
         for (uint256 i = 0; i < 8; ++i) {
             roles[i] = VALIDATOR;
         }
-        Consortium fresh = new Consortium(cast, roles, VOTING_PERIOD);
+        Consortium fresh = new Consortium(cast, roles, VOTING_PERIOD, DELAY);
         vm.expectRevert(IConsortium.NotSealed.selector);
         vm.prank(cast[0]);
         fresh.propose(address(fresh), "");
-    }
-
-    function test_deployer_afterSeal_hasNoPower() public {
-        bytes memory reason = abi.encodeWithSelector(IConsortium.NotTheVote.selector, address(this));
-        vm.expectRevert(reason);
-        consortium.admit(newcomer, HOSPITAL);
-        vm.expectRevert(
-            abi.encodeWithSelector(IAccessControl.AccessControlUnauthorizedAccount.selector, address(this), bytes32(0))
-        );
-        consortium.grantRole(SLASHER_ROLE, address(vault));
-        vm.expectRevert(abi.encodeWithSelector(IConsortium.NotMember.selector, address(this)));
-        consortium.propose(address(consortium), "");
     }
 
     // ------------------------------------------------------------------ membership
@@ -125,11 +123,27 @@ contract ConsortiumTest is Deployment {
     }
 
     function test_admit_aboveLimit_reverts() public {
-        for (uint256 i = 8; i < 128; ++i) {
+        for (uint256 i = 8; i < 499; ++i) {
             vm.prank(address(consortium));
             consortium.admit(address(uint160(0x1000 + i)), AUDITOR);
         }
-        expectFromVote(admission(newcomer, HOSPITAL), abi.encodeWithSelector(IConsortium.TooManyMembers.selector, 128));
+        govern(address(consortium), admission(address(0xF00D), AUDITOR));
+        vm.assertEq(consortium.members().length, 500);
+        vm.assertEq(consortium.recordOf(address(0xF00D)).position, 500);
+        expectFromVote(admission(newcomer, HOSPITAL), abi.encodeWithSelector(IConsortium.TooManyMembers.selector, 500));
+    }
+
+    function test_recordsOf_anyAccounts_areTheirRecords() public view {
+        address[] memory asked = new address[](3);
+        (asked[0], asked[1], asked[2]) = (hospitals[2], outsider, auditor);
+        Member[] memory records = consortium.recordsOf(asked);
+        vm.assertEq(records.length, 3);
+        for (uint256 i = 0; i < 3; ++i) {
+            Member memory one = consortium.recordOf(asked[i]);
+            vm.assertEq(keccak256(abi.encode(records[i])), keccak256(abi.encode(one)));
+        }
+        vm.assertEq(records[2].roles, AUDITOR);
+        vm.assertEq(records[1].version, 0);
     }
 
     function test_remove_byVote_removesAndKeepsTheList() public {
@@ -215,6 +229,9 @@ contract ConsortiumTest is Deployment {
         consortium.vote(proposalId);
         vm.expectRevert(abi.encodeWithSelector(IConsortium.NotMember.selector, outsider));
         vm.prank(outsider);
+        consortium.queue(proposalId);
+        vm.expectRevert(abi.encodeWithSelector(IConsortium.NotMember.selector, outsider));
+        vm.prank(outsider);
         consortium.execute(proposalId);
     }
 
@@ -234,47 +251,31 @@ contract ConsortiumTest is Deployment {
         consortium.proposal(0);
     }
 
-    function test_execute_halfOfTheVotes_reverts() public {
+    function test_queue_halfOfTheVotes_reverts() public {
         // 8 voting members, 4 votes: half is no majority
         govern(address(consortium), admission(newcomer, HOSPITAL));
         uint256 proposalId = propose(address(consortium), admission(address(0xF00D), HOSPITAL));
         vm.expectRevert(abi.encodeWithSelector(IConsortium.NoMajority.selector, proposalId, 4, 8));
         vm.prank(operators[0]);
-        consortium.execute(proposalId);
+        consortium.queue(proposalId);
     }
 
     function test_execute_twice_reverts() public {
-        uint256 proposalId = propose(address(consortium), admission(newcomer, HOSPITAL));
+        uint256 proposalId = enqueue(address(consortium), admission(newcomer, HOSPITAL));
+        skip(DELAY);
         vm.prank(hospitals[3]);
         consortium.execute(proposalId);
-        vm.expectRevert(abi.encodeWithSelector(IConsortium.AlreadyExecuted.selector, proposalId));
-        vm.prank(operators[0]);
-        consortium.execute(proposalId);
-    }
-
-    function test_execute_lastBlock_executes() public {
-        uint256 proposalId = propose(address(consortium), admission(newcomer, HOSPITAL));
-        skip(VOTING_PERIOD);
-        vm.prank(operators[0]);
-        consortium.execute(proposalId);
-        vm.assertTrue(consortium.proposal(proposalId).executed, "executed in the block of its deadline");
-    }
-
-    function test_execute_expired_reverts() public {
-        uint256 proposalId = propose(address(consortium), admission(newcomer, HOSPITAL));
-        uint32 deadline = consortium.proposal(proposalId).deadline;
-        skip(VOTING_PERIOD + 1);
-        bytes memory reason = abi.encodeWithSelector(IConsortium.ProposalExpired.selector, proposalId, deadline);
+        bytes memory reason = abi.encodeWithSelector(IConsortium.AlreadyExecuted.selector, proposalId);
         vm.expectRevert(reason);
         vm.prank(operators[0]);
         consortium.execute(proposalId);
         vm.expectRevert(reason);
-        vm.prank(hospitals[3]);
-        consortium.vote(proposalId);
+        vm.prank(operators[0]);
+        consortium.queue(proposalId);
     }
 
     function test_execute_targetLostItsPlace_reverts() public {
-        uint256 proposalId = propose(address(vault), abi.encodeCall(IStakeVault.setUnlockDelay, (9)));
+        uint256 proposalId = enqueue(address(vault), abi.encodeCall(IStakeVault.setUnlockDelay, (9)));
         govern(address(consortium), abi.encodeCall(IAccessControl.revokeRole, (SYSTEM_ROLE, address(vault))));
         vm.expectRevert(abi.encodeWithSelector(IConsortium.NotASystemContract.selector, address(vault)));
         vm.prank(operators[0]);
@@ -297,7 +298,7 @@ contract ConsortiumTest is Deployment {
         // 3 of the 6 that are left
         vm.expectRevert(abi.encodeWithSelector(IConsortium.NoMajority.selector, proposalId, 3, 6));
         vm.prank(operators[0]);
-        consortium.execute(proposalId);
+        consortium.queue(proposalId);
         // admitted again, its old vote stays void, and it may vote anew
         vm.prank(address(consortium));
         consortium.admit(operators[2], VALIDATOR);
@@ -314,8 +315,8 @@ contract ConsortiumTest is Deployment {
         vm.assertEq(consortium.votesFor(proposalId), 3);
     }
 
-    /// @dev Whoever votes: the call is made if and only if the votes are more than half of the voters.
-    function testFuzz_execute_anyVotes_needsStrictMajority(uint8 mask) public {
+    /// @dev Whoever votes: the call is queued if and only if the votes are more than half of the voters.
+    function testFuzz_queue_anyVotes_needsStrictMajority(uint8 mask) public {
         vm.prank(cast[0]);
         uint256 proposalId = consortium.propose(address(consortium), admission(newcomer, HOSPITAL));
         uint256 votes = 1;
@@ -329,8 +330,8 @@ contract ConsortiumTest is Deployment {
             vm.expectRevert(abi.encodeWithSelector(IConsortium.NoMajority.selector, proposalId, votes, 7));
         }
         vm.prank(cast[0]);
-        consortium.execute(proposalId);
-        vm.assertEq(consortium.rolesOf(newcomer) != 0, votes >= 4);
+        consortium.queue(proposalId);
+        vm.assertEq(consortium.proposal(proposalId).readyBlock != 0, votes >= 4);
     }
 
     // ------------------------------------------------------------------ powers of contracts

@@ -46,6 +46,7 @@ abstract contract Deployment {
     uint256 internal constant SUPPLY = 8000;
     uint96 internal constant MIN_STAKE = 100;
     uint32 internal constant VOTING_PERIOD = 20;
+    uint32 internal constant DELAY = 2;
     uint32 internal constant UNLOCK_DELAY = 30;
     uint24 internal constant PHASE_BLOCKS = 5;
 
@@ -89,7 +90,7 @@ abstract contract Deployment {
         (roles[0], roles[1], roles[7]) = (HOSPITAL | AGGREGATOR | VALIDATOR, HOSPITAL | AGGREGATOR | VALIDATOR, AUDITOR);
         auditor = cast[7];
 
-        consortium = new Consortium(cast, roles, VOTING_PERIOD);
+        consortium = new Consortium(cast, roles, VOTING_PERIOD, DELAY);
         token = new UtilityToken(consortium, cast, amounts);
         vault = new StakeVault(consortium, token, UNLOCK_DELAY);
         registry = new ModelRegistry(consortium, content("genesis"));
@@ -199,11 +200,19 @@ abstract contract Deployment {
         vm.roll(vm.getBlockNumber() + blocks_);
     }
 
-    /// @dev Carries a call through the vote, with the least number of votes.
+    /// @dev Carries a call through the vote and the time lock, with the least number of votes.
     function govern(address target, bytes memory data) internal {
-        uint256 proposalId = propose(target, data);
+        uint256 proposalId = enqueue(target, data);
+        skip(consortium.delay());
         vm.prank(operators[0]);
         consortium.execute(proposalId);
+    }
+
+    /// @dev A proposal that has its majority and waits.
+    function enqueue(address target, bytes memory data) internal returns (uint256 proposalId) {
+        proposalId = propose(target, data);
+        vm.prank(operators[0]);
+        consortium.queue(proposalId);
     }
 
     /// @dev A proposal with a majority of the default cast: 4 of 7 voting members.

@@ -7,7 +7,7 @@ import {RoundManager} from "../src/RoundManager.sol";
 import {StakeVault} from "../src/StakeVault.sol";
 import {UtilityToken} from "../src/UtilityToken.sol";
 import {Content} from "../src/interfaces/Content.sol";
-import {AGGREGATOR, HOSPITAL, IConsortium, VALIDATOR, VOTING_ROLES} from "../src/interfaces/IConsortium.sol";
+import {AGGREGATOR, HOSPITAL, VALIDATOR, VOTING_ROLES} from "../src/interfaces/IConsortium.sol";
 import {Phase} from "../src/interfaces/IPhases.sol";
 import {vm} from "./Vm.sol";
 
@@ -34,7 +34,6 @@ contract Handler {
     /// @notice How often each kind of event came about, so that a run that never gets anywhere can be told.
     uint256 public finalised;
     uint256 public withdrawals;
-    uint256 public removals;
 
     constructor(
         Consortium consortium_,
@@ -84,6 +83,7 @@ contract Handler {
                 note(vm.getBlockNumber() >= earliest[account], "stake left before its delay");
                 note(!frozen && !selectedInOpenRound(account), "frozen stake left");
                 note(consortium.rolesOf(account) != 0, "a non-member withdrew");
+                note(!consortium.isPaused(), "stake left while paused");
             } catch {}
         }
     }
@@ -102,38 +102,6 @@ contract Handler {
         vm.prank(account);
         try token.transfer(pick(to), amount % 300) {
             note(consortium.rolesOf(account) != 0, "a non-member moved tokens");
-        } catch {}
-    }
-
-    /// @dev A proposal and votes by whomever; executed if it may be. Roles 0 stands for a removal.
-    function vote(uint256 who, uint8 roles, uint256 proposer, uint256 mask) external {
-        address account = pick(who);
-        bytes memory data = abi.encodeCall(IConsortium.admit, (account, roles % 16));
-        if (consortium.rolesOf(account) != 0) {
-            data = roles % 16 == 0
-                ? abi.encodeCall(IConsortium.remove, (account))
-                : abi.encodeCall(IConsortium.changeRoles, (account, roles % 16));
-        }
-        address mover = pick(proposer);
-        vm.prank(mover);
-        try consortium.propose(address(consortium), data) returns (uint256 proposalId) {
-            note(consortium.rolesOf(mover) & VOTING_ROLES != 0, "without a vote, and proposed");
-            uint256 cast = 1;
-            for (uint256 i = 0; i < accounts.length; ++i) {
-                if (mask & (0x10001 << i) == 0) continue; // three of four vote, so that most proposals pass
-                vm.prank(accounts[i]);
-                try consortium.vote(proposalId) {
-                    note(consortium.rolesOf(accounts[i]) & VOTING_ROLES != 0, "without a vote, and voted");
-                    ++cast;
-                } catch {}
-            }
-            bool majority = cast * 2 > consortium.voters();
-            bool member = consortium.rolesOf(account) != 0;
-            vm.prank(mover);
-            try consortium.execute(proposalId) {
-                note(majority, "executed without a majority");
-                if (member && roles % 16 == 0) ++removals;
-            } catch {}
         } catch {}
     }
 

@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {AGGREGATOR, Member, VALIDATOR, VOTING_ROLES} from "../src/interfaces/IConsortium.sol";
 import {SLASHER_ROLE, Stake} from "../src/interfaces/IStakeVault.sol";
 import {Deployment} from "./Deployment.sol";
+import {Government} from "./Government.sol";
 import {Handler} from "./Handler.sol";
 import {Outsider} from "./Outsider.sol";
 import {vm} from "./Vm.sol";
@@ -12,6 +13,7 @@ import {vm} from "./Vm.sol";
 /// the handlers as the calls are made, under `broken`.
 contract InvariantsTest is Deployment {
     Handler internal handler;
+    Government internal government;
     Outsider internal intruder;
     address[] internal targets;
 
@@ -33,7 +35,9 @@ contract InvariantsTest is Deployment {
         vm.prank(address(consortium));
         vault.setUnlockDelay(6); // shorter than a round, so that the freeze is what holds a stake
         stakeAll();
+        government = new Government(consortium, vault, manager, accounts);
         targets.push(address(handler));
+        targets.push(address(government));
         targets.push(address(intruder));
     }
 
@@ -44,6 +48,8 @@ contract InvariantsTest is Deployment {
 
     function invariant_conduct_isKept() public view {
         string memory broken = handler.broken();
+        vm.assertTrue(bytes(broken).length == 0, broken);
+        broken = government.broken();
         vm.assertTrue(bytes(broken).length == 0, broken);
     }
 
@@ -77,6 +83,18 @@ contract InvariantsTest is Deployment {
         }
     }
 
+    /// @dev Nothing changed but by a vote that was waited for; a pause by two thirds.
+    function invariant_parameters_areThoseOfTheVotes() public view {
+        for (uint8 kind = 1; kind <= uint8(Government.Kind.Pause); ++kind) {
+            Government.Kind one = Government.Kind(kind);
+            vm.assertEq(government.inForce(one), government.parameter(one), "parameter");
+        }
+        for (uint256 i = 0; i < 10; ++i) {
+            address account = handler.accountAt(i);
+            vm.assertEq(consortium.rolesOf(account), government.roles(account), "roles");
+        }
+    }
+
     function invariant_members_matchTheirCounts() public view {
         address[] memory all = consortium.members();
         uint256 voters;
@@ -101,21 +119,27 @@ contract InvariantsTest is Deployment {
         handler.open(4);
         handler.work(7, 8);
         handler.withdraw();
-        handler.vote(3, 0, 4, type(uint256).max);
+        for (uint8 kind = 1; kind <= uint8(Government.Kind.Pause); ++kind) {
+            government.carry(4, kind, 7, type(uint256).max, 9); // 7: a pause, and other values than those at genesis
+            vm.assertEq(government.made(Government.Kind(kind)), 1, "changes of a parameter");
+            government.seize(4, kind, 8);
+        }
+        government.carry(4, 0, 3, type(uint256).max, 9);
         intruder.intrude(outsider, 1, 0, hospitals[0]);
         vm.assertEq(handler.finalised(), 1, "models in force");
         vm.assertEq(handler.withdrawals(), 1, "withdrawals");
-        vm.assertEq(handler.removals(), 1, "removals");
+        vm.assertEq(government.removals(), 1, "removals");
         invariant_conduct_isKept();
+        invariant_parameters_areThoseOfTheVotes();
         invariant_outsiders_changeNothing();
     }
 
     function test_handler_removingEveryValidator_stopsAtTheWorkingMinimum() public {
         for (uint256 i = 6; i > 2; --i) {
-            handler.vote(i, 0, 2, type(uint256).max); // proposed by a hospital that stays
+            government.carry(2, 0, i, type(uint256).max, 2); // proposed by a hospital that stays
         }
-        handler.vote(1, 0, 2, type(uint256).max);
-        handler.vote(0, 0, 2, type(uint256).max);
+        government.carry(2, 0, 1, type(uint256).max, 2);
+        government.carry(2, 0, 0, type(uint256).max, 2);
         invariant_members_matchTheirCounts();
         vm.assertEq(consortium.validators(), 3);
     }

@@ -62,7 +62,7 @@ contract Outsider {
         if (insiders[who] || IConsortium(consortium).isParticipant(who) || who == address(0) || who == consortium) {
             return;
         }
-        Call[27] memory all = calls(who, amount, id, victim);
+        Call[30] memory all = calls(who, amount, id, victim);
         for (uint256 i = 0; i < all.length; ++i) {
             attempt(who, all[i]);
         }
@@ -132,7 +132,7 @@ contract Outsider {
         all[12] = Call(manager, abi.encodeCall(IRoundManager.commitShared, (roundId, file, new bytes32[](1), release)));
     }
 
-    function calls(address who, uint96 amount, uint256 id, address victim) internal view returns (Call[27] memory all) {
+    function calls(address who, uint96 amount, uint256 id, address victim) internal view returns (Call[30] memory all) {
         uint256 roundId = id % 2 == 0 ? IPhases(manager).currentRound() : id;
         Content memory file = Content(keccak256(abi.encode(id)), keccak256(abi.encode(id)), 0x55);
         address[] memory list = new address[](1);
@@ -168,6 +168,9 @@ contract Outsider {
         all[25] = Call(manager, abi.encodeCall(IRoundManager.voteModel, (roundId, file, new bytes[](0))));
         all[26] = Call(vault, abi.encodeCall(IStakeVault.setUnlockDelay, (1)));
         all[23] = Call(manager, abi.encodeCall(IPhases.advance, (roundId)));
+        all[27] = Call(consortium, abi.encodeCall(IConsortium.queue, (id)));
+        all[28] = Call(consortium, abi.encodeCall(IConsortium.setDelay, (uint32(1 + id))));
+        all[29] = Call(consortium, abi.encodeCall(IConsortium.setPaused, (id % 2 == 0)));
     }
 
     function commitment(uint256 roundId) internal pure returns (bytes memory) {

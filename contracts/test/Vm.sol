@@ -5,6 +5,7 @@ pragma solidity 0.8.37;
 interface Vm {
     function prank(address caller) external;
     function roll(uint256 blockNumber) external;
+    function cool(address target) external;
     function getBlockNumber() external view returns (uint256);
     function expectRevert(bytes4 selector) external;
     function expectRevert(bytes calldata revertData) external;

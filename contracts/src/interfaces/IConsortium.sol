@@ -22,18 +22,20 @@ bytes32 constant ROUNDS_ROLE = keccak256("ROUNDS_ROLE");
 /// @param version `version()` of the consortium when this record was last written.
 struct Member {
     uint8 roles;
-    uint8 position;
+    uint16 position;
     uint32 version;
 }
 
 /// @notice A call that the consortium makes once its members want it.
 /// @param target The consortium or a contract of the system.
-/// @param deadline Last block in which it can be voted on and executed.
+/// @param deadline Last block in which it can be voted on and queued; once queued, in which it can be executed.
+/// @param readyBlock First block in which it can be executed; zero: not queued.
 /// @param executed Whether the call was made.
 /// @param data Calldata.
 struct Proposal {
     address target;
     uint32 deadline;
+    uint32 readyBlock;
     bool executed;
     bytes data;
 }
@@ -46,9 +48,10 @@ struct Power {
 
 /// @title Membership and government of a permissioned consortium.
 /// @notice Everything that can change after deployment changes by a call of the consortium, and the consortium calls only what
-/// a strict majority of its current voting members voted for. Powers of contracts (OpenZeppelin's roles) are granted once
-/// by `seal`, afterwards by `grantRole` and `revokeRole` through a vote; keys never hold a power.
-/// @dev Deployment, in this order: Consortium(members, roles, period), UtilityToken(consortium, holders, amounts),
+/// a strict majority of its current voting members voted for. Every such call waits in a queue, so that nobody is surprised by
+/// it; a pause alone does not wait, and needs two thirds. Powers of contracts (OpenZeppelin's roles) are granted once by
+/// `seal`, afterwards by `grantRole` and `revokeRole` through a vote; keys never hold a power.
+/// @dev Deployment, in this order: Consortium(members, roles, period, delay), UtilityToken(consortium, holders, amounts),
 /// StakeVault(consortium, token, delay), ModelRegistry(consortium, genesis model), DataRegistry(consortium, vault),
 /// Beacon(consortium, vault), Audits(consortium, vault, registry, data, beacon, verifiers, training parameters),
 /// Committee(consortium, vault, data, audits, beacon, verifiers, sharing parameters), Reputation(consortium, parameters),
@@ -70,12 +73,18 @@ interface IConsortium is IAccessControl {
     event ConsortiumSealed(address indexed deployer);
     /// @notice The voting period of coming proposals was set.
     event VotingPeriodSet(uint32 blocks_);
+    /// @notice The time lock of coming calls was set.
+    event DelaySet(uint32 blocks_);
+    /// @notice The members paused the system, or ended a pause.
+    event PausedSet(bool paused);
     /// @notice A call was proposed; its proposer's vote is cast with it.
     event CallProposed(
         uint256 indexed proposalId, address indexed proposer, address indexed target, bytes data, uint32 deadline
     );
     /// @notice A member voted for a proposal.
     event VoteCast(uint256 indexed proposalId, address indexed member);
+    /// @notice The consortium will make the proposed call, in one of the blocks from `readyBlock` to `deadline`.
+    event ProposalQueued(uint256 indexed proposalId, address indexed member, uint32 readyBlock, uint32 deadline);
     /// @notice The consortium made the proposed call.
     event ProposalExecuted(uint256 indexed proposalId, address indexed executor);
 
@@ -106,9 +115,17 @@ interface IConsortium is IAccessControl {
     error UnknownProposal(uint256 proposalId);
     error ProposalExpired(uint256 proposalId, uint32 deadline);
     error AlreadyExecuted(uint256 proposalId);
+    error NotQueued(uint256 proposalId);
+    error AlreadyQueued(uint256 proposalId);
+    /// @notice A pause is executed as soon as it has its votes.
+    error NeedsNoQueue(uint256 proposalId);
+    /// @notice The call waits, for everybody to see it coming.
+    error StillDelayed(uint256 proposalId, uint32 readyBlock, uint256 blockNumber);
     error AlreadyVoted(uint256 proposalId, address member);
     /// @notice Not more than half of the current voting members want the call.
     error NoMajority(uint256 proposalId, uint256 votes, uint256 voters);
+    /// @notice Less than two thirds of the current voting members want the pause, or its end.
+    error NoTwoThirds(uint256 proposalId, uint256 votes, uint256 voters);
 
     /// @notice Wires the system: grants `powers`. Once, by the deployer; no vote can be held before.
     function seal(Power[] calldata powers) external;
@@ -125,15 +142,27 @@ interface IConsortium is IAccessControl {
     /// @notice By vote: the blocks that coming proposals stay open for.
     function setVotingPeriod(uint32 blocks_) external;
 
+    /// @notice By vote: the blocks that calls queued from now on wait for.
+    function setDelay(uint32 blocks_) external;
+
+    /// @notice By vote of two thirds, without a wait: pauses the system or ends a pause. While it is paused no round is opened, no
+    /// model voted for, no stake withdrawn and no reward claimed; an open round goes on to its deadlines, and votes are held.
+    function setPaused(bool paused) external;
+
     /// @notice Proposes that the consortium call `target` with `data`, and votes for it. Voting members only.
     function propose(address target, bytes calldata data) external returns (uint256 proposalId);
 
     /// @notice Votes for a proposal; who is against stays silent. A vote is void once its member's record changes (removal or
-    /// other roles), and can then be cast anew by who may vote.
+    /// other roles), and can then be cast anew by who may vote, until the proposal's deadline.
     function vote(uint256 proposalId) external;
 
-    /// @notice Makes the proposed call if more than half of the current voting members want it. Reverts as the call does;
-    /// the proposal then stays open. Voting members only.
+    /// @notice Fixes when the proposed call can be made, if more than half of the current voting members want it: from the block
+    /// that is `delay()` away, for a voting period; later changes of either leave it alone. Voting members only.
+    function queue(uint256 proposalId) external;
+
+    /// @notice Makes the proposed call if it was queued, its delay is over and more than half of the current voting members want
+    /// it still; a pause if two thirds want it, at once. Reverts as the call does; the proposal then stays open until
+    /// its deadline. Voting members only.
     function execute(uint256 proposalId) external;
 
     /// @notice Addresses of all members, in no particular order.
@@ -141,6 +170,9 @@ interface IConsortium is IAccessControl {
 
     /// @notice The record of an account, zeros if it is no member.
     function recordOf(address account) external view returns (Member memory);
+
+    /// @notice The records of several accounts, in their order, zeros for those that are no members.
+    function recordsOf(address[] calldata accounts) external view returns (Member[] memory);
 
     /// @notice The roles of an account, zero if it is no member.
     function rolesOf(address account) external view returns (uint8);
@@ -152,19 +184,25 @@ interface IConsortium is IAccessControl {
     function version() external view returns (uint32);
 
     /// @notice How many members vote.
-    function voters() external view returns (uint8);
+    function voters() external view returns (uint16);
 
     /// @notice How many members hold the validator's role.
-    function validators() external view returns (uint8);
+    function validators() external view returns (uint16);
 
     /// @notice How many members hold the aggregator's role.
-    function aggregators() external view returns (uint8);
+    function aggregators() external view returns (uint16);
 
     /// @notice Whether `seal` was called.
     function isSealed() external view returns (bool);
 
     /// @notice Blocks that a new proposal stays open for.
     function votingPeriod() external view returns (uint32);
+
+    /// @notice Blocks between the queueing of a call and the first block in which it can be made.
+    function delay() external view returns (uint32);
+
+    /// @notice Whether the members paused the system.
+    function isPaused() external view returns (bool);
 
     /// @notice A proposal by its number; reverts with UnknownProposal.
     function proposal(uint256 proposalId) external view returns (Proposal memory);

@@ -10,6 +10,8 @@ interface IGoverned {
     error MissingRole(address account, uint8 role);
     /// @notice Only a contract that holds this power may call this.
     error MissingPower(address caller, bytes32 power);
+    /// @notice The members paused the system, and this with it.
+    error Paused();
 
     /// @notice The consortium that governs this contract.
     function consortium() external view returns (IConsortium);

@@ -52,7 +52,8 @@ interface IStakeVault is IGoverned {
     /// @notice Starts the way out of `amount`. A second request joins the first and starts the delay again. Members only.
     function requestUnlock(uint96 amount) external;
 
-    /// @notice Pays out what was unlocking, once the delay is over and nothing freezes the stake. Members only.
+    /// @notice Pays out what was unlocking, once the delay is over and nothing freezes the stake; not while the system is paused.
+    /// Members only.
     function withdraw() external;
 
     /// @notice Moves up to `amount` of a stake, active part first, to the treasury. SLASHER_ROLE only.
