@@ -35,8 +35,6 @@ contract Validators is IValidators, Governed, EIP712 {
     IReputation public immutable override reputation;
     /// @inheritdoc IValidators
     bytes32 public override lastValue;
-    /// @inheritdoc IValidators
-    mapping(uint256 roundId => mapping(address account => bool)) public override isSeated;
 
     ValidatorParameters private _parameters;
     uint256 private _lastRound;
@@ -65,7 +63,6 @@ contract Validators is IValidators, Governed, EIP712 {
         committee = new address[](drawn.length);
         for (uint256 i = 0; i < drawn.length; ++i) {
             committee[i] = pool[drawn[i]];
-            isSeated[roundId][committee[i]] = true;
         }
         _lastRound = roundId;
         _committees[roundId] = committee;
@@ -142,6 +139,16 @@ contract Validators is IValidators, Governed, EIP712 {
     }
 
     /// @inheritdoc IValidators
+    function isSeated(uint256 roundId, address account) public view override returns (bool) {
+        // a walk, in place of a slot for each: committees are small
+        address[] storage committee = _committees[roundId];
+        for (uint256 i = 0; i < committee.length; ++i) {
+            if (committee[i] == account) return true;
+        }
+        return false;
+    }
+
+    /// @inheritdoc IValidators
     function voteDigest(uint256 roundId, Content calldata model) public view override returns (bytes32) {
         return _hashTypedDataV4(keccak256(abi.encode(VOTE, roundId, model.cid, model.codec, model.digest)));
     }
@@ -154,7 +161,7 @@ contract Validators is IValidators, Governed, EIP712 {
         returns (address signer)
     {
         signer = ECDSA.recoverCalldata(voteDigest(roundId, model), signature);
-        if (!isSeated[roundId][signer]) revert NotInCommittee(roundId, signer);
+        if (!isSeated(roundId, signer)) revert NotInCommittee(roundId, signer);
     }
 
     /// @dev Who can be drawn, in the order of `members()`.

@@ -128,7 +128,7 @@ contract BeaconTest is VerifiedDeployment {
     function test_value_allReveal_isTheirHash() public {
         uint256 roundId = openRound();
         for (uint256 i = 0; i < 5; ++i) {
-            vm.assertEq(beacon.validatorsOf(roundId)[i], dealers[i]);
+            vm.assertEq(beacon.validatorsOf(roundId)[i], validators.committeeOf(roundId)[i]);
         }
         vm.assertEq(
             beacon.shareHashOf(roundId, 1, silent, 4, 9),
@@ -393,6 +393,7 @@ contract BeaconTest is VerifiedDeployment {
         for (uint256 i = 0; i < 2; ++i) {
             vm.prank(operators[0]);
             uint256 roundId = manager.open(content("task"), short);
+            listed = beacon.validatorsOf(roundId);
             while (manager.phaseOf(roundId) != Phase.Draw) {
                 work(roundId);
                 advance(roundId);

@@ -296,7 +296,7 @@ abstract contract Deployment {
         for (uint256 i = 0; i < 5; ++i) {
             address member = i < 2 ? hospitals[i] : operators[i - 2];
             if (phase == Phase.Aggregate) submit(roundId, member, "model");
-            if (phase == Phase.Finalise) voteFor(roundId, member, "model");
+            if (phase == Phase.Finalise && validators.isSeated(roundId, member)) voteFor(roundId, member, "model");
         }
     }
 

@@ -203,6 +203,14 @@ contract Handler {
         return phase > Phase.Select && phase < Phase.Finalised && manager.participationOf(roundId, account).selected;
     }
 
+    /// @notice Roles of the account in the open round: as a hospital once it is selected, as a validator from the opening on.
+    function undertakings(address account) external view returns (uint256) {
+        uint256 roundId = manager.currentRound();
+        Phase phase = manager.phaseOf(roundId);
+        bool seated = phase != Phase.Idle && phase < Phase.Finalised && manager.validators().isSeated(roundId, account);
+        return (seated ? 1 : 0) + (selectedInOpenRound(account) ? 1 : 0);
+    }
+
     function firstVoter() internal view returns (uint256 i) {
         while (consortium.rolesOf(accounts[i]) & VOTING_ROLES == 0) ++i;
     }

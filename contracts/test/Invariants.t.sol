@@ -72,7 +72,7 @@ contract InvariantsTest is Deployment {
     function invariant_freezes_areThoseOfTheOpenRound() public view {
         for (uint256 i = 0; i < 10; ++i) {
             address account = handler.accountAt(i);
-            vm.assertEq(vault.stakeOf(account).freezes, handler.selectedInOpenRound(account) ? 1 : 0, "freezes");
+            vm.assertEq(vault.stakeOf(account).freezes, handler.undertakings(account), "freezes");
         }
     }
 

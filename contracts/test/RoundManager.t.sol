@@ -103,7 +103,8 @@ contract RoundManagerTest is Deployment {
         vm.assertEq(manager.hospitalsOf(roundId).length, 3);
         vm.assertEq(manager.participationOf(roundId, hospitals[0]).selected, true);
         vm.assertEq(manager.participationOf(roundId, hospitals[3]).selected, false);
-        vm.assertEq(vault.stakeOf(hospitals[0]).freezes, 1);
+        vm.assertEq(vault.stakeOf(hospitals[0]).freezes, 2); // as a validator too
+        vm.assertEq(vault.stakeOf(hospitals[2]).freezes, 1);
         vm.assertEq(vault.stakeOf(hospitals[3]).freezes, 0);
     }
 
