@@ -36,6 +36,7 @@ def test_weight_is_the_product_worked_by_hand():
     assert weight(Standing(bucket=9)) == 2000 * 9 * 16  # nothing above the typical bucket 5
     assert weight(stake=150) == 2000 * 4 * 24
     assert weight(stake=156) == 2000 * 4 * 24  # floor(24.96)
+    assert selection.weight(LOTTERY, 2000, Candidate(FRESH, 0), 10, 5, 0) == 2000 * 4 * 16  # no minimum stake
     assert weight(stake=10_000) == 2000 * 4 * 64  # four times the minimum at most
     assert weight(Standing(since=4)) == 2000 * 4 * 16 * 7  # waits since round 4
     assert weight(Standing(since=4, selected=9)) == 2000 * 4 * 16 * 1  # selected in the round before
@@ -69,6 +70,9 @@ def test_select_leaves_out_the_unready_poor_and_badly_reputed():
     assert found.selected == tuple(found.eligible[i] for i in drawn)
     everyone = selection.select(LOTTERY, REPUTATION, candidates, 5, NO_SEED, 0, STAKE)
     assert everyone.selected == (0, 1, 5)
+    crowd = [Candidate(fresh, STAKE)] * 130
+    found = selection.select(LOTTERY, REPUTATION, crowd, 5, NO_SEED, 0, STAKE)
+    assert found.selected == tuple(range(128)) and found.newcomers == tuple(range(100))
     noted = selection.note_selection(fresh, 5, selected=False, newcomer=True)
     assert noted.since == 5 and noted.selected == 0 and selection.waited(noted, 8) == 3
 
@@ -90,7 +94,13 @@ def test_drawn_are_distinct_of_positive_weight_and_as_many_as_can_be(seed, weigh
 
 def test_pool_is_whoever_stakes_enough_and_has_half_of_the_best_score():
     rules = ValidatorParameters(penalty=50)
-    assert validators.pool(rules, [9000, 4500, 4499, 8000, 9999], [50, 60, 99, 49, 0]) == (0, 1)
+    assert validators.pool(rules, [9000, 4500, 4499, 8000, 9999, 4500], [50, 60, 99, 49, 0, 50]) == (0, 1, 5)
+    assert validators.pool(rules, [9000, 4000, 100, 4000, 99], [50] * 5) == (
+        0,
+        1,
+        3,
+    )  # down to the third best
+    assert validators.pool(rules, [9000, 10], [50, 50]) == (0, 1)
     assert validators.pool(rules, [], []) == ()
 
 

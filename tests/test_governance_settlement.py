@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bfl_ref.data import load
 from bfl_ref.fixed_point import Hyper, aggregate, initial_weights, quantise, trajectory
 from bfl_ref.governance.contributions import group_score, log_loss, medians, score_groups
-from bfl_ref.governance.reputation import Evidence, ReputationParameters
+from bfl_ref.governance.reputation import LARGE, Evidence
 from bfl_ref.governance.rewards import RewardParameters, split
 from bfl_ref.governance.settlement import (
     HospitalFacts,
@@ -25,7 +25,7 @@ from bfl_ref.governance.settlement import (
 )
 from bfl_ref.stark.field import P
 
-RULES = ReputationParameters()
+RULES = LARGE
 
 
 def test_split_worked_by_hand():
@@ -61,17 +61,18 @@ def test_hospital_evidence_takes_the_first_fault():
 
 
 def test_quality_evidence_by_hand():
-    found = [quality_evidence(RULES, q) for q in (0, 1, 125, 500, 10_000, -1, -125, -500, -10_000)]
-    assert [e.positive for e in found] == [0, 2, 256, 1024, 1024, 0, 0, 0, 0]
-    assert [e.negative for e in found] == [0, 0, 0, 0, 0, 32, 4096, 16_384, 16_384]
+    found = [quality_evidence(RULES, q) for q in (0, 3, 4, 1000, 4000, 10_000, -1, -1000, -4000, -10_000)]
+    assert [e.positive for e in found] == [0, 0, 1, 256, 1024, 1024, 0, 0, 0, 0]
+    assert [e.negative for e in found] == [0, 0, 0, 0, 0, 0, 2, 2048, 8192, 8192]
 
 
 def test_validator_and_seat_evidence_by_hand():
     assert validator_evidence(RULES, ValidatorFacts(True, voted=True)) == Evidence(256, 0)
     assert validator_evidence(RULES, ValidatorFacts(True)) == Evidence(0, 512)
     assert validator_evidence(RULES, ValidatorFacts(True, True, withheld=True)) == Evidence(256, 512)
-    assert validator_evidence(RULES, ValidatorFacts(False, rebuilt=True)) == Evidence(0, 512)
-    assert validator_evidence(RULES, ValidatorFacts(True, True, forfeited=True)) == Evidence(256, 16_384)
+    assert validator_evidence(RULES, ValidatorFacts(False, rebuilt=1)) == Evidence(0, 512)
+    assert validator_evidence(RULES, ValidatorFacts(True, True, forfeited=1)) == Evidence(256, 16_384)
+    assert validator_evidence(RULES, ValidatorFacts(False, rebuilt=1, forfeited=1)) == Evidence(0, 16_896)
     assert validator_evidence(RULES, ValidatorFacts(False)) == Evidence()
     assert seat_evidence(RULES, summed=True) == Evidence(256)
     assert seat_evidence(RULES, summed=False) == Evidence(0, 512)

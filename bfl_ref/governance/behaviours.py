@@ -57,10 +57,10 @@ class Shifts:
     noise: standard deviation between groups; between: between validators' rows.
     """
 
-    gain: float = 150
-    flipped: float = -30_000
-    tossed: float = -10_500
-    noise: float = 200
+    gain: float = 100
+    flipped: float = -28_000
+    tossed: float = -8_200
+    noise: float = 300
     between: float = 100
 
     def of(self, behaviour: Behaviour) -> float:

@@ -5,7 +5,7 @@
     score = floor((10,000 r + a W) / (r + s + W))                           belief + base rate * uncertainty
 
 r and s count in units of 1/1024. A new identity has r = s = 0 and the score a: it stands at the bottom of those who are
-selected. One failure weighs as 64 deadlines met, so that standing is lost fast and won slowly.
+selected. One failure weighs as 16 deadlines met (64 in `LARGE`): standing is lost fast and won slowly.
 """
 
 from dataclasses import dataclass, replace
@@ -27,17 +27,32 @@ class ReputationParameters:
     prior and evidence in units of 1/1024, base, threshold and quality_full in 1/10,000.
     """
 
-    decay: int = round(0.97 * (1 << DECAY_BITS))
+    decay: int = round(0.95 * (1 << DECAY_BITS))
     prior: int = 2048
     base: int = 2000
-    threshold: int = 1500
-    kept: int = 256
-    proven: int = 256
-    missed: int = 512
+    threshold: int = 1000
+    kept: int = 1024
+    proven: int = 1024
+    missed: int = 2048
     failed: int = 16384
     quality: int = 1024
-    quality_loss: int = 16
-    quality_full: int = 500
+    quality_loss: int = 4
+    quality_full: int = 2000
+
+
+LARGE = ReputationParameters(
+    decay=round(0.98 * (1 << DECAY_BITS)),
+    threshold=1800,
+    kept=256,
+    proven=256,
+    missed=512,
+    quality_loss=8,
+    quality_full=4000,
+)
+"""For federations whose rounds open several groups: what made-up data do to a group suspends in the long run.
+
+Not for few hospitals, whose single group scores the same for all: there one with flipped labels would suspend everybody.
+"""
 
 
 @dataclass(frozen=True)

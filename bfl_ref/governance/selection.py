@@ -18,6 +18,8 @@ from .reputation import ReputationParameters, Standing, score
 NO_SEED = bytes(32)
 BUCKET_BASE = 4
 STAKE_PARTS = 16
+MAX_UNDRAWN = 128
+MAX_NEWCOMERS = 100
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Candidate:
 @dataclass(frozen=True)
 class Lottery:
     """Positions among the candidates.  eligible, with the weights that were drawn from.  selected: in the order of their
-    drawing.  newcomers: eligible for the first time.
+    drawing.  newcomers: who begin to wait, the first 100 of those that did not stand in a lottery before.
     """
 
     eligible: tuple[int, ...]
@@ -76,7 +78,9 @@ def weight(
 ) -> int:
     """Of an eligible candidate with a reputation of so many points."""
     bucket = BUCKET_BASE + min(candidate.standing.bucket, typical)
-    stake = STAKE_PARTS * min(candidate.stake, parameters.stake_cap * min_stake) // min_stake
+    stake = STAKE_PARTS
+    if min_stake:
+        stake = STAKE_PARTS * min(candidate.stake, parameters.stake_cap * min_stake) // min_stake
     patience = 1 + min(waited(candidate.standing, round_id), parameters.patience)
     return points * bucket * stake * patience
 
@@ -104,7 +108,10 @@ def select(
     typical: int,
     min_stake: int,
 ) -> Lottery:
-    """The lottery of a round. candidates: in the order of `members()`. seed: beacon r1; zeros: all that are eligible."""
+    """The lottery of a round. candidates: in the order of `members()`.
+
+    seed: beacon r1; zeros: no lottery, the first 128 of the eligible.
+    """
     eligible, weights = [], []
     for i, candidate in enumerate(candidates):
         points = score(reputation, candidate.standing, round_id)
@@ -112,10 +119,10 @@ def select(
             eligible.append(i)
             weights.append(weight(parameters, points, candidate, round_id, typical, min_stake))
     if seed == NO_SEED or len(eligible) <= parameters.seats:
-        drawn: Sequence[int] = range(len(eligible))
+        drawn: Sequence[int] = range(min(len(eligible), MAX_UNDRAWN))
     else:
         drawn = draw(seed, weights, parameters.seats)
-    newcomers = tuple(i for i in eligible if not candidates[i].standing.since)
+    newcomers = tuple(i for i in eligible if not candidates[i].standing.since)[:MAX_NEWCOMERS]
     return Lottery(tuple(eligible), tuple(weights), tuple(eligible[j] for j in drawn), newcomers)
 
 

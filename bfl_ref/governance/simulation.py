@@ -14,7 +14,7 @@ from ..sharing import partition
 from . import reputation, rewards, selection, settlement, validators
 from .behaviours import Behaviour, Costs, Habits, Party, Shifts
 from .contributions import medians
-from .reputation import SCORE_ONE, Evidence, ReputationParameters
+from .reputation import LARGE, SCORE_ONE, Evidence, ReputationParameters
 from .rewards import TOKEN, RewardParameters
 from .selection import SelectionParameters
 from .validators import ValidatorParameters
@@ -36,8 +36,8 @@ class World:
     steps.  epochs: passes over a segment of 512 rows, a step each.  pot: what the leader paid in, smallest unit.
     """
 
-    reputation: ReputationParameters = field(default_factory=ReputationParameters)
-    selection: SelectionParameters = field(default_factory=SelectionParameters)
+    reputation: ReputationParameters = LARGE
+    selection: SelectionParameters = SelectionParameters(patience=31)  # noqa: RUF009 - frozen
     validators: ValidatorParameters = field(default_factory=ValidatorParameters)
     rewards: RewardParameters = field(default_factory=RewardParameters)
     costs: Costs = field(default_factory=Costs)

@@ -1,8 +1,8 @@
 """Who signs the model: a committee drawn by lot among the well reputed, in the integers of IValidators.
 
-The pool: who stakes enough and has at least half of the best score. Draw t takes the place keccak256(seed | t) mod (left),
-whose last one moves there; who would be one too many of its operator is passed over. All of the pool have equal chances, so
-a coalition holds seats as in drawing balls from an urn:
+The pool: who stakes enough and has at least half of the best score, or the third best one where that is lower. Draw t takes
+the place keccak256(seed | t) mod (left), whose last one moves there; who would be one too many of its operator is passed
+over. All of the pool have equal chances, so a coalition holds seats as in drawing balls from an urn:
 
     P(at least k of n seats) = sum_(i >= k) C(c, i) C(N - c, n - i) / C(N, n)        c of the N in the pool collude
 """
@@ -36,8 +36,10 @@ class ValidatorParameters:
 def pool(parameters: ValidatorParameters, scores: Sequence[int], stakes: Sequence[int]) -> tuple[int, ...]:
     """Positions of those who may be drawn. scores, stakes: of all validators, in the order of `members()`."""
     staked = [i for i, stake in enumerate(stakes) if stake >= parameters.penalty]
-    best = max((scores[i] for i in staked), default=0)
-    return tuple(i for i in staked if 2 * scores[i] >= best)
+    best = sorted((scores[i] for i in staked), reverse=True)[:MIN_VALIDATORS]
+    if len(best) < MIN_VALIDATORS:
+        return tuple(staked)
+    return tuple(i for i in staked if 2 * scores[i] >= best[0] or scores[i] >= best[-1])
 
 
 def seed_of(chain_id: int, contract: str, round_id: int, last_value: bytes) -> bytes:
