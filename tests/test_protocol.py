@@ -1,22 +1,30 @@
 """Rounds with silent and dishonest members in every phase: how they end, the model in force, the stakes."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
 import pytest
 import torch
 from eth_account.signers.local import LocalAccount
+from protocol_cases import (
+    CONFIG,
+    HONEST_ROUNDS,
+    Origins,
+    Stage,
+    begin,
+    cast_as,
+    expected_model,
+    opened,
+    wrong_model,
+)
 
 from bfl_ref import data
 from bfl_ref.aggregation import FLOATS, load_model
-from bfl_ref.cast import STAKE, assemble, economy_parameters
+from bfl_ref.cast import STAKE
 from bfl_ref.chain.consortium import govern
-from bfl_ref.chain.contracts import Deployment, System
+from bfl_ref.chain.contracts import System
 from bfl_ref.chain.errors import (
     AlreadyCommitted,
     InsufficientStake,
@@ -25,96 +33,25 @@ from bfl_ref.chain.errors import (
     UnknownCandidate,
     WrongPhase,
 )
-from bfl_ref.chain.events import HospitalDropped, PhaseAdvanced, RoundAborted, UpdateCommitted
-from bfl_ref.chain.node import Node, open_chain
-from bfl_ref.chain.records import AbortReason, Content, Phase, Role
-from bfl_ref.history import HistoryMismatch, replay
-from bfl_ref.learning import TrainConfig, Weights, average, federated, initial_weights, local_update
+from bfl_ref.chain.events import HospitalDropped, PhaseAdvanced, UpdateCommitted
+from bfl_ref.chain.records import AbortReason, Content, Phase
+from bfl_ref.learning import TrainConfig, Weights, federated
 from bfl_ref.member import Member, Round
-from bfl_ref.protocol import DURATIONS, Outcome, advance, play_round, put_task
+from bfl_ref.protocol import DURATIONS, advance
 from bfl_ref.store import FolderStore, MissingObject, unpack
 
 FULL = os.environ.get("BFL_FULL") == "1"
-CONFIG = TrainConfig(model="logistic", rounds=2, local_epochs=1)
-HONEST_ROUNDS = 2
-
-
-class Stage(NamedTuple):
-    """A federation in which two honest rounds were played; every test gets it in this state."""
-
-    system: System
-    store: FolderStore
-    members: tuple[Member, ...]
-    task: Content
-    outcomes: tuple[Outcome, ...]
-
-    def play(self, *cast: Member) -> Outcome:
-        """One round; a member of `cast` takes the part of the member with the same key."""
-        others = {member.account.address: member for member in cast}
-        members = [others.get(m.account.address, m) for m in self.members]
-        return play_round(self.system, self.store, members, self.task, CONFIG)
-
-    @property
-    def model(self) -> Content:
-        return self.system.registry.current().content
-
-    def stakes(self) -> list[int]:
-        return [self.system.vault.stake_of(m.account.address).active for m in self.members if m.silo]
-
-    def all_released(self) -> bool:
-        return all(self.system.vault.stake_of(m.account.address).freezes == 0 for m in self.members)
-
-    def abort_reason(self, round_id: int) -> AbortReason:
-        found = [e for e in self.system.events() if isinstance(e, RoundAborted) and e.round_id == round_id]
-        assert len(found) == 1
-        return found[0].reason
-
-
-class Origins(NamedTuple):
-    """What the module plays once."""
-
-    node: Node
-    deployment: Deployment
-    stage: Stage
-    snapshot: int
 
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Origins]:
-    federation = data.load("wdbc", seed=0)
-    with open_chain("embedded", accounts=7, seed=0) as node:
-        store = FolderStore(tmp_path_factory.mktemp("store"))
-        start = initial_weights(CONFIG, len(federation.feature_names))
-        consortium = assemble(
-            node,
-            store,
-            federation,
-            start,
-            np.random.default_rng(0).bytes,
-            economy=economy_parameters(validators=7),
-        )
-        task = put_task(store, "wdbc", CONFIG)
-        system, members = consortium.system, consortium.members
-        outcomes = tuple(play_round(system, store, members, task, CONFIG) for _ in range(HONEST_ROUNDS))
-        stage = Stage(system, store, members, task, outcomes)
-        yield Origins(node, system.deployment, stage, snapshot(node))
-
-
-def snapshot(node: Node) -> int:
-    return node.web3.provider.make_request("evm_snapshot", [])["result"]
+    with opened(tmp_path_factory.mktemp("store")) as origins:
+        yield origins
 
 
 @pytest.fixture
 def stage(played: Origins, tmp_path: Path) -> Stage:
-    """The chain taken back to the end of the honest rounds, a client without memory, a copy of the store."""
-    node, deployment, stage, before = played
-    node.web3.provider.make_request("evm_revert", [before])
-    folder = shutil.copytree(stage.store.folder, tmp_path / "store")
-    return stage._replace(system=System(node, deployment), store=FolderStore(folder))
-
-
-def cast_as(kind: type[Member], member: Member) -> Member:
-    return kind(**vars(member))
+    return begin(played, tmp_path / "store")
 
 
 class Silent(Member):
@@ -128,11 +65,6 @@ class Silent(Member):
 
     def ballot(self, round_: Round) -> Content | None:
         return None
-
-
-def wrong_model(round_: Round) -> Weights:
-    """Another model than the updates give; the same one for all who collude."""
-    return {name: tensor + 1 for name, tensor in round_.model.items()}
 
 
 # ---------------------------------------------------------------- honest rounds
@@ -187,14 +119,6 @@ def test_round_copied_digest_is_refused_and_the_copier_dropped(stage: Stage) -> 
     assert dropped == [last.account.address]
     assert stage.model == outcome.model == expected_model(stage, order[:-1])
     assert stage.stakes() == [STAKE] * 4 and stage.all_released()
-
-
-def expected_model(stage: Stage, hospitals: list[Member]) -> Content:
-    """What honest training and averaging of these hospitals makes of the last honest model, by the definition."""
-    model = load_model(stage.store, stage.outcomes[-1].model)
-    round_id = HONEST_ROUNDS + 1
-    updates = [local_update(model, m.silo, CONFIG, round_id - 1) for m in hospitals if m.silo]
-    return FLOATS.content(average(updates, [len(m.silo.y_train) for m in hospitals if m.silo]), round_id)
 
 
 def test_round_hospital_overtaken_by_a_copier_salts_anew_and_takes_part(
@@ -340,7 +264,8 @@ class Stranger(Member):
     def candidate(self, round_: Round) -> Content | None:
         content = round_.commitments()[0].content
         with pytest.raises(WrongPhase):
-            round_.system.rounds.vote_model(round_.round_id, content, sender=self.account)
+            signature = self.sign(round_, content)
+            round_.system.rounds.vote_model(round_.round_id, content, [signature], sender=self.account)
         return super().candidate(round_)
 
     def ballot(self, round_: Round) -> Content | None:
@@ -358,100 +283,3 @@ def test_round_damaged_update_is_left_out_by_every_honest_member(stage: Stage) -
     assert {k: type(r) for k, r in outcome.refused.items()} == {stranger.account.address: UnknownCandidate}
     assert stage.model == expected_model(stage, [stranger, *honest])
     assert stage.stakes() == [STAKE] * 4 and stage.all_released()
-
-
-# ---------------------------------------------------------------- aggregators and validators
-
-
-class WrongAggregator(Member):
-    def candidate(self, round_: Round) -> Content | None:
-        return FLOATS.put(round_.store, wrong_model(round_), round_.round_id)
-
-
-class WrongVoter(Member):
-    def ballot(self, round_: Round) -> Content | None:
-        return FLOATS.content(wrong_model(round_), round_.round_id)
-
-
-class WrongBoth(WrongAggregator, WrongVoter):
-    """Submits a wrong model and votes for it."""
-
-
-class SilentVoter(Member):
-    def ballot(self, round_: Round) -> Content | None:
-        return None
-
-
-# votes that a model needs: 5 of 7
-@pytest.mark.parametrize(
-    ("wrong", "silent", "reason"),
-    [
-        (2, 0, None),
-        (3, 0, AbortReason.NO_QUORUM),
-        pytest.param(0, 2, None, marks=pytest.mark.skipif(not FULL, reason="BFL_FULL=1")),
-        pytest.param(1, 2, AbortReason.NO_QUORUM, marks=pytest.mark.skipif(not FULL, reason="BFL_FULL=1")),
-    ],
-)
-def test_round_wrong_and_silent_voters_stop_it_only_above_a_third(
-    stage: Stage, wrong: int, silent: int, reason: AbortReason | None
-) -> None:
-    before = stage.model
-    hospitals = [m for m in stage.members if m.silo]
-    cast = [
-        cast_as(WrongBoth, member) for member in stage.members[-wrong:][:wrong]
-    ]  # operators: they aggregate
-    cast += [cast_as(SilentVoter, member) for member in hospitals[:silent]]
-    outcome = stage.play(*cast)
-    bad = FLOATS.content(wrong_model(Round(stage.system, stage.store, 0, load_model(stage.store, before))), 3)
-    if wrong:
-        assert stage.system.rounds.candidate_of(outcome.round_id, bad) == (True, wrong)
-    if reason is None:
-        assert outcome.phase is Phase.FINALISED and stage.model == expected_model(stage, hospitals)
-    else:
-        assert outcome.phase is Phase.ABORTED and stage.model == before
-        assert stage.abort_reason(outcome.round_id) is reason
-    assert outcome.rejected == {} and outcome.refused == {}
-    assert stage.stakes() == [STAKE] * 4 and stage.all_released()
-
-
-def test_round_silent_aggregators_abort_it_without_a_candidate(stage: Stage) -> None:
-    before = stage.model
-    aggregators = stage.system.holders(Role.AGGREGATOR)
-    cast = [cast_as(SilentAggregator, m) for m in stage.members if m.account.address in aggregators]
-    assert len(cast) == 5
-    outcome = stage.play(*cast)
-    assert outcome.phase is Phase.ABORTED and stage.model == before
-    assert stage.abort_reason(outcome.round_id) is AbortReason.NO_CANDIDATE
-    assert stage.stakes() == [STAKE] * 4 and stage.all_released()
-
-
-class SilentAggregator(Member):
-    def candidate(self, round_: Round) -> Content | None:
-        return None
-
-
-class Withholder(Member):
-    """Submits the right model without giving it to the store."""
-
-    def candidate(self, round_: Round) -> Content | None:
-        weights, _ = round_.next_model()
-        return None if weights is None else FLOATS.content(weights, round_.round_id)
-
-
-def test_round_right_model_that_nobody_can_load_is_not_put_in_force(stage: Stage) -> None:
-    before = stage.model
-    aggregators = stage.system.holders(Role.AGGREGATOR)
-    outcome = stage.play(*(cast_as(Withholder, m) for m in stage.members if m.account.address in aggregators))
-    assert outcome.phase is Phase.ABORTED and stage.model == before
-    assert stage.abort_reason(outcome.round_id) is AbortReason.NO_QUORUM
-
-
-def test_round_two_thirds_of_the_validators_collude_and_the_history_shows_it(stage: Stage) -> None:
-    outcome = stage.play(*(cast_as(WrongBoth, member) for member in stage.members[-5:]))
-    assert outcome.phase is Phase.FINALISED  # nothing on the chain can stop them
-    replayed = replay(stage.system, stage.store)
-    assert [past.ending for past, _ in (next(replayed), next(replayed))] == ["finalised"] * HONEST_ROUNDS
-    with pytest.raises(
-        HistoryMismatch, match=f"round {outcome.round_id}: the chain has .*{outcome.model.cid}"
-    ):
-        next(replayed)

@@ -84,6 +84,9 @@ class Selection(Client):
     def vault(self) -> str:
         return self._view("vault")
 
+    def audits(self) -> str:
+        return self._view("audits")
+
 
 class Validators(Client):
     """IValidators: each round's committee, and what its members sign."""
@@ -235,3 +238,9 @@ class Settlement(Client):
 
     def contributions(self) -> str:
         return self._view("contributions")
+
+    def selection(self) -> str:
+        return self._view("selection")
+
+    def validators(self) -> str:
+        return self._view("validators")

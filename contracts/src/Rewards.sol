@@ -71,7 +71,7 @@ contract Rewards is IRewards, Governed {
     }
 
     /// @inheritdoc IRewards
-    function claim() external override onlyMember returns (uint256 amount) {
+    function claim() external override onlyMember whenNotPaused returns (uint256 amount) {
         // Checks
         amount = owedTo[msg.sender];
         if (amount == 0) revert NothingOwed(msg.sender);

@@ -19,7 +19,12 @@ contract RoundManager is RoundBooks {
     {}
 
     /// @inheritdoc IRoundManager
-    function open(Content calldata task, uint24[9] calldata durations) external override returns (uint256 roundId) {
+    function open(Content calldata task, uint24[9] calldata durations)
+        external
+        override
+        whenNotPaused
+        returns (uint256 roundId)
+    {
         _callerAs(VALIDATOR);
         task.check();
         roundId = _start(durations);
@@ -88,6 +93,7 @@ contract RoundManager is RoundBooks {
         external
         override
         onlyVoter
+        whenNotPaused
     {
         // Checks
         _requirePhase(roundId, Phase.Finalise);
