@@ -25,6 +25,7 @@ from bfl_ref.chain.node import Node, open_chain
 from bfl_ref.chain.records import AbortReason, Content, Role
 from bfl_ref.data import Federation
 from bfl_ref.fixed_point import Hyper, aggregate, beacon_elements, initial_weights, trajectory
+from bfl_ref.governance import validators
 from bfl_ref.integers import INTEGERS
 from bfl_ref.learning import TrainConfig
 from bfl_ref.member import Member, Round
@@ -100,15 +101,26 @@ class Stage(NamedTuple):
         """The next round's value if everybody reveals, by its definition. last: takes the last member's part."""
         round_ = Round(self.system, self.store, self.system.rounds.current_round() + 1, None)
         where = self.system.node.web3.eth.chain_id, self.system.beacon.address, round_.round_id, which
-        count = len(self.members)
+        committee = self.next_committee()
+        count = len(committee)
         parts = {m.account.address: m for m in (*self.members[:-1], last or self.members[-1])}
         secrets = [
             beacon.deal(count, count // 2 + 1, parts[v]._beacon_rng(round_)).secrets[which]
-            for v in self.system.holders(Role.VALIDATOR)
+            for v in committee
             if leave_out is None or v != leave_out.account.address
         ]
         types = ["uint256", "address", "uint256", "uint8", "uint256[]"]
         return keccak(encode(types, [*where, secrets]))
+
+    def next_committee(self) -> list[str]:
+        """The next round's validators, by definition."""
+        system, round_id = self.system, self.system.rounds.current_round() + 1
+        said, holders = system.validators.validators(), system.holders(Role.VALIDATOR)
+        scores, stakes = system.reputation.scores_of(holders, round_id), system.vault.active_of(holders)
+        pool = [holders[i] for i in validators.pool(said, scores, stakes)]
+        where = system.node.web3.eth.chain_id, system.validators.address
+        seed = validators.seed_of(*where, round_id, system.validators.last_value())
+        return [pool[i] for i in validators.draw(seed, pool, said.seats, said.per_operator)]
 
     @property
     def epochs(self) -> int:
