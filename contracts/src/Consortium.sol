@@ -38,7 +38,7 @@ contract Consortium is Members, AccessControl {
         _;
     }
 
-    /// @param accounts Genesis members.
+    /// @param accounts Genesis members; at most 279 fit one transaction (EIP-7825), further ones are admitted by vote.
     /// @param roles Their roles, in the same order.
     /// @param votingPeriod_ Blocks that a proposal stays open for.
     /// @param delay_ Blocks that its call waits for.
@@ -134,13 +134,8 @@ contract Consortium is Members, AccessControl {
         Proposal storage chosen = _requireOpen(proposalId);
         _requireTarget(chosen.target); // it may have lost its place in the system meanwhile
         bytes memory data = chosen.data;
-        if (_setsPause(chosen.target, data)) {
-            _requireTwoThirds(proposalId);
-        } else {
-            if (chosen.readyBlock == 0) revert NotQueued(proposalId);
-            if (block.number < chosen.readyBlock) revert StillDelayed(proposalId, chosen.readyBlock, block.number);
-            _requireMajority(proposalId);
-        }
+        if (_setsPause(chosen.target, data)) _requireTwoThirds(proposalId);
+        else _requireDue(proposalId, chosen.readyBlock);
         // Effects
         chosen.executed = true;
         emit ProposalExecuted(proposalId, msg.sender);
@@ -195,6 +190,13 @@ contract Consortium is Members, AccessControl {
         if (blocks_ < MIN_DELAY || blocks_ > MAX_DELAY) revert OutOfRange("delay", blocks_, MIN_DELAY, MAX_DELAY);
         delay = blocks_;
         emit DelaySet(blocks_);
+    }
+
+    /// @dev It waits no longer, and is still wanted.
+    function _requireDue(uint256 proposalId, uint32 readyBlock) private view {
+        if (readyBlock == 0) revert NotQueued(proposalId);
+        if (block.number < readyBlock) revert StillDelayed(proposalId, readyBlock, block.number);
+        _requireMajority(proposalId);
     }
 
     function _requireMajority(uint256 proposalId) private view {
