@@ -55,7 +55,9 @@ contract Audits is AuditBooks {
         Book storage book = _books[roundId];
         book.audits[auditId].passed = true;
         --book.outstanding;
-        if (--_states[roundId][msg.sender].outstanding == 0) --book.failing;
+        StateCommitment storage own = _states[roundId][msg.sender];
+        own.proven = true;
+        if (--own.outstanding == 0) --book.failing;
         emit AuditPassed(roundId, auditId, msg.sender, audit.step);
     }
 
@@ -81,7 +83,7 @@ contract Audits is AuditBooks {
         if (states.length != steps + 1) revert WrongStateCount(steps + 1, states.length);
         if (states[0] != book.start) revert WrongStart(book.start, states[0]);
         (bytes32 root,) = pathOf(roundId, hospital, states, 0);
-        _states[roundId][hospital] = StateCommitment(root, SafeCast.toUint32(steps), 0, false);
+        _states[roundId][hospital] = StateCommitment(root, SafeCast.toUint32(steps), 0, false, false);
         book.hospitals.push(hospital);
         emit StatesCommitted(roundId, hospital, root, states);
     }

@@ -104,7 +104,11 @@ contract Beacon is Secrets {
     }
 
     /// @inheritdoc IBeacon
-    function start(uint256 roundId, uint32 until, uint96 penalty) external override onlyPower(ROUNDS_ROLE) {
+    function start(uint256 roundId, uint32 until, uint96 penalty, address[] memory validators)
+        external
+        override
+        onlyPower(ROUNDS_ROLE)
+    {
         uint256 blocks_ = until - block.number;
         if (blocks_ < 3) revert StagesTooShort(blocks_, 3);
         Sitting storage sitting = _sittings[roundId];
@@ -112,21 +116,10 @@ contract Beacon is Secrets {
         sitting.penalty = penalty;
         sitting.commitUntil = SafeCast.toUint32(block.number + blocks_ / 3);
         first.revealUntil = SafeCast.toUint32(block.number + (2 * blocks_) / 3);
-        address[] memory members = consortium.members();
-        for (uint256 i = 0; i < members.length; ++i) {
-            if (consortium.rolesOf(members[i]) & VALIDATOR == 0) continue;
-            // who cannot pay the penalty would choose between two values for nothing
-            if (vault.stakeOf(members[i]).active < penalty) continue;
-            _validators[roundId].push(members[i]);
-            _listed[roundId][members[i]] = true;
-        }
-        address[] memory listed = _validators[roundId];
-        bytes32[] memory keys = new bytes32[](listed.length);
-        for (uint256 i = 0; i < listed.length; ++i) {
-            keys[i] = keyOf[listed[i]];
-        }
+        bytes32[] memory keys;
+        (validators, keys) = _list(roundId, validators, penalty);
         uint8 threshold = SafeCast.toUint8(thresholdOf(roundId));
-        emit BeaconStarted(roundId, listed, keys, threshold, sitting.commitUntil, first.revealUntil, penalty);
+        emit BeaconStarted(roundId, validators, keys, threshold, sitting.commitUntil, first.revealUntil, penalty);
     }
 
     /// @inheritdoc IBeacon
@@ -163,6 +156,24 @@ contract Beacon is Secrets {
         // Interactions
         for (uint256 i = 0; i < lost; ++i) {
             _slash(roundId, silent[i], "beacon: secret lost");
+        }
+    }
+
+    /// @dev Takes those that can pay on the round's list: the others would choose between two values for nothing.
+    function _list(uint256 roundId, address[] memory validators, uint96 penalty)
+        private
+        returns (address[] memory listed, bytes32[] memory keys)
+    {
+        uint96[] memory stakes = vault.activeOf(validators);
+        for (uint256 i = 0; i < validators.length; ++i) {
+            if (stakes[i] < penalty) continue;
+            _validators[roundId].push(validators[i]);
+            _listed[roundId][validators[i]] = true;
+        }
+        listed = _validators[roundId];
+        keys = new bytes32[](listed.length);
+        for (uint256 i = 0; i < listed.length; ++i) {
+            keys[i] = keyOf[listed[i]];
         }
     }
 

@@ -90,6 +90,14 @@ contract DataRegistry is IDataRegistry, Governed {
         return _data[hospital].version;
     }
 
+    /// @inheritdoc IDataRegistry
+    function versionsOf(address[] calldata hospitals) external view override returns (uint32[] memory versions) {
+        versions = new uint32[](hospitals.length);
+        for (uint256 i = 0; i < hospitals.length; ++i) {
+            versions[i] = _data[hospitals[i]].version;
+        }
+    }
+
     function _write(Data storage own, bytes32[] calldata segments, uint32 rows, Content calldata leaves) private {
         if (vault.stakeOf(msg.sender).freezes != 0) revert DataFrozen(msg.sender);
         _requireRange("rows", rows, 1, SEGMENT_ROWS * MAX_SEGMENTS);

@@ -8,9 +8,13 @@ import {IAudits} from "./interfaces/IAudits.sol";
 import {IBeacon} from "./interfaces/IBeacon.sol";
 import {ICommittee} from "./interfaces/ICommittee.sol";
 import {IConsortium, Member} from "./interfaces/IConsortium.sol";
+import {IContributions} from "./interfaces/IContributions.sol";
 import {IModelRegistry} from "./interfaces/IModelRegistry.sol";
-import {IRoundManager, Participation, Round, RoundParameters} from "./interfaces/IRoundManager.sol";
+import {IRoundManager, Participation, Parts, Round, RoundParameters} from "./interfaces/IRoundManager.sol";
+import {ISelection} from "./interfaces/ISelection.sol";
+import {ISettlement} from "./interfaces/ISettlement.sol";
 import {IStakeVault} from "./interfaces/IStakeVault.sol";
+import {IValidators} from "./interfaces/IValidators.sol";
 
 /// @dev The books of the rounds, and what can be read in them.
 abstract contract RoundBooks is IRoundManager, Phases {
@@ -40,6 +44,14 @@ abstract contract RoundBooks is IRoundManager, Phases {
     IAudits public immutable override audits;
     /// @inheritdoc IRoundManager
     ICommittee public immutable override committee;
+    /// @inheritdoc IRoundManager
+    ISelection public immutable override selection;
+    /// @inheritdoc IRoundManager
+    IValidators public immutable override validators;
+    /// @inheritdoc IRoundManager
+    IContributions public immutable override contributions;
+    /// @inheritdoc IRoundManager
+    ISettlement public immutable override settlement;
 
     RoundParameters internal _parameters;
     mapping(uint256 roundId => Round) internal _rounds;
@@ -48,16 +60,11 @@ abstract contract RoundBooks is IRoundManager, Phases {
     mapping(uint256 roundId => mapping(bytes32 key => Candidate)) internal _candidates;
     mapping(bytes32 digest => Origin) internal _origins;
 
-    constructor(
-        IConsortium consortium_,
-        IStakeVault vault_,
-        IModelRegistry registry_,
-        IBeacon beacon_,
-        IAudits audits_,
-        ICommittee committee_,
-        RoundParameters memory parameters_
-    ) Governed(consortium_) {
-        (vault, registry, beacon, audits, committee) = (vault_, registry_, beacon_, audits_, committee_);
+    constructor(IConsortium consortium_, Parts memory parts, RoundParameters memory parameters_) Governed(consortium_) {
+        (vault, registry) = (parts.vault, parts.registry);
+        (beacon, audits, committee) = (parts.beacon, parts.audits, parts.committee);
+        (selection, validators) = (parts.selection, parts.validators);
+        (contributions, settlement) = (parts.contributions, parts.settlement);
         _setParameters(parameters_);
     }
 
@@ -107,8 +114,8 @@ abstract contract RoundBooks is IRoundManager, Phases {
         return keccak256(abi.encode(block.chainid, address(this), roundId, hospital, digest));
     }
 
-    function _requireInRound(uint256 roundId, Member memory caller) internal view {
-        if (caller.version > _rounds[roundId].membersVersion) revert NotInRound(roundId, msg.sender);
+    function _requireInRound(uint256 roundId, address member, Member memory record) internal view {
+        if (record.version > _rounds[roundId].membersVersion) revert NotInRound(roundId, member);
     }
 
     function _dropMissing(uint256 roundId) internal {

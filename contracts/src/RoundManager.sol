@@ -6,26 +6,17 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Phases} from "./Phases.sol";
 import {RoundBooks} from "./RoundBooks.sol";
 import {Content} from "./interfaces/Content.sol";
-import {IAudits} from "./interfaces/IAudits.sol";
-import {IBeacon} from "./interfaces/IBeacon.sol";
-import {ICommittee, Release} from "./interfaces/ICommittee.sol";
+import {Release} from "./interfaces/ICommittee.sol";
 import {AGGREGATOR, HOSPITAL, IConsortium, Member, VALIDATOR} from "./interfaces/IConsortium.sol";
-import {IModelRegistry} from "./interfaces/IModelRegistry.sol";
 import {AbortReason, Phase} from "./interfaces/IPhases.sol";
-import {IRoundManager, Participation, Round, RoundParameters} from "./interfaces/IRoundManager.sol";
+import {IRoundManager, Participation, Parts, Round, RoundParameters} from "./interfaces/IRoundManager.sol";
 import {IStakeVault} from "./interfaces/IStakeVault.sol";
 
 /// @notice See IRoundManager.
 contract RoundManager is RoundBooks {
-    constructor(
-        IConsortium consortium_,
-        IStakeVault vault_,
-        IModelRegistry registry_,
-        IBeacon beacon_,
-        IAudits audits_,
-        ICommittee committee_,
-        RoundParameters memory parameters_
-    ) RoundBooks(consortium_, vault_, registry_, beacon_, audits_, committee_, parameters_) {}
+    constructor(IConsortium consortium_, Parts memory parts, RoundParameters memory parameters_)
+        RoundBooks(consortium_, parts, parameters_)
+    {}
 
     /// @inheritdoc IRoundManager
     function open(Content calldata task, uint24[9] calldata durations) external override returns (uint256 roundId) {
@@ -38,10 +29,9 @@ contract RoundManager is RoundBooks {
         round.minHospitals = _parameters.minHospitals;
         round.verified = _parameters.verified;
         round.shared = _parameters.shared;
-        round.membersVersion = consortium.version();
-        round.modelVersion = SafeCast.toUint32(modelVersion);
+        round.membersVersion = SafeCast.toUint24(consortium.version());
+        round.modelVersion = SafeCast.toUint24(modelVersion);
         round.aggregators = consortium.aggregators();
-        round.validators = consortium.validators();
         round.taskCodec = task.codec;
         round.taskCid = task.cid;
         round.taskDigest = task.digest;
@@ -50,8 +40,13 @@ contract RoundManager is RoundBooks {
             roundId, msg.sender, modelVersion, modelDigest, task, _parameters, durations, round.membersVersion
         );
         // Interactions
-        if (round.verified) beacon.start(roundId, deadlineOf(roundId), audits.begin(roundId));
-        if (round.shared) committee.seat(roundId, durations);
+        address[] memory seated = validators.seat(roundId);
+        round.validators = SafeCast.toUint8(seated.length);
+        vault.freeze(seated);
+        if (round.verified) beacon.start(roundId, deadlineOf(roundId), audits.begin(roundId), seated);
+        if (!round.shared) return roundId;
+        committee.seat(roundId, durations);
+        vault.freeze(committee.seatsOf(roundId));
     }
 
     /// @inheritdoc IRoundManager
@@ -77,7 +72,7 @@ contract RoundManager is RoundBooks {
     function submitCandidate(uint256 roundId, Content calldata model) external override {
         Member memory caller = _callerAs(AGGREGATOR);
         _requirePhase(roundId, Phase.Aggregate);
-        _requireInRound(roundId, caller);
+        _requireInRound(roundId, msg.sender, caller);
         Participation storage own = _participations[roundId][msg.sender];
         if (own.submitted) revert AlreadySubmitted(roundId, msg.sender);
         model.check();
@@ -89,24 +84,23 @@ contract RoundManager is RoundBooks {
     }
 
     /// @inheritdoc IRoundManager
-    function voteModel(uint256 roundId, Content calldata model) external override {
+    function voteModel(uint256 roundId, Content calldata model, bytes[] calldata signatures)
+        external
+        override
+        onlyVoter
+    {
         // Checks
-        Member memory caller = _callerAs(VALIDATOR);
         _requirePhase(roundId, Phase.Finalise);
-        _requireInRound(roundId, caller);
-        Participation storage own = _participations[roundId][msg.sender];
-        if (own.voted) revert AlreadyVoted(roundId, msg.sender);
         Candidate storage candidate = _candidates[roundId][_key(model)];
         if (!candidate.submitted) revert UnknownCandidate(roundId, model.cid, model.digest);
         // Effects
-        own.voted = true;
-        uint8 votes = ++candidate.votes;
-        Round storage round = _rounds[roundId];
-        ++round.voted;
-        if (votes > round.leading) round.leading = votes;
-        emit ModelVoted(roundId, msg.sender, model.digest, votes);
+        uint256 before = candidate.votes;
+        for (uint256 i = 0; i < signatures.length; ++i) {
+            _count(roundId, candidate, model, signatures[i]);
+        }
         // Interactions: exactly once, since two thirds leave no room for two thirds of another
-        if (votes == quorumOf(roundId)) registry.register(SafeCast.toUint64(roundId), model);
+        uint256 quorum = quorumOf(roundId);
+        if (before < quorum && candidate.votes >= quorum) registry.register(SafeCast.toUint64(roundId), model);
     }
 
     /// @inheritdoc Phases
@@ -119,6 +113,7 @@ contract RoundManager is RoundBooks {
         if (round.shared && phase == Phase.Share) return committee.areSharesSettled(roundId);
         if (phase == Phase.Commit) return round.committed == round.selected;
         if (phase == Phase.Aggregate) return round.submitted == round.aggregators;
+        if (round.shared && phase == Phase.Settle) return contributions.isSettled(roundId);
         if (phase == Phase.Finalise) {
             uint256 outstanding = round.validators - round.voted;
             return round.leading >= quorumOf(roundId) || round.leading + outstanding < quorumOf(roundId);
@@ -130,6 +125,8 @@ contract RoundManager is RoundBooks {
     function _leave(uint256 roundId, Phase phase) internal override returns (bool fellShort, AbortReason reason) {
         Round memory round = _rounds[roundId];
         if (round.verified) {
+            // the first value seeds the lottery: it is fixed before the hospitals are drawn
+            if (phase == Phase.Select) beacon.close(roundId, 0);
             if (phase == Phase.Select && !beacon.hasEnough(roundId, 0)) return (true, AbortReason.NoBeacon);
             if (phase == Phase.Draw) return (!beacon.hasEnough(roundId, 1), AbortReason.NoBeacon);
             if (phase == Phase.Prove) {
@@ -160,23 +157,29 @@ contract RoundManager is RoundBooks {
         if (_rounds[roundId].shared) _tellCommittee(roundId, from, to);
         if (from == Phase.Select && to == Phase.Train) vault.freeze(_hospitals[roundId]);
         else if (from != Phase.Select && to >= Phase.Finalised) vault.release(_hospitals[roundId]);
+        if (to < Phase.Finalised) return;
+        vault.release(validators.committeeOf(roundId));
+        if (_rounds[roundId].shared) vault.release(committee.seatsOf(roundId));
+        settlement.settle(roundId, from, to == Phase.Finalised);
     }
 
     /// @dev What beacon and audits have to know of a verified round's phases.
     function _tellOf(uint256 roundId, Phase from, Phase to) private {
-        if (from == Phase.Select) beacon.close(roundId, 0);
         if (from == Phase.Draw) beacon.close(roundId, 1);
+        if (from == Phase.Draw && beacon.hasEnough(roundId, 1)) validators.reseed(beacon.valueOf(roundId, 1));
         if (from == Phase.Prove) audits.close(roundId, msg.sender);
         if (to == Phase.Draw) beacon.askSecond(roundId, deadlineOf(roundId));
         if (to == Phase.Prove) audits.draw(roundId, deadlineOf(roundId));
     }
 
-    /// @dev What the committee has to know of a shared round's phases.
+    /// @dev What the committee, and who scores its groups, have to know of a shared round's phases.
     function _tellCommittee(uint256 roundId, Phase from, Phase to) private {
         if (from == Phase.Select && to == Phase.Train) committee.weigh(roundId, _hospitals[roundId]);
         if (to == Phase.Share) committee.askShares(roundId, deadlineOf(roundId));
         if (to == Phase.Aggregate) committee.fixSurvivors(roundId, _hospitals[roundId], deadlineOf(roundId));
         if (from == Phase.Aggregate) committee.close(roundId);
+        if (to == Phase.Finalise) contributions.askScores(roundId, deadlineOf(roundId));
+        if (to == Phase.Settle) contributions.askReveals(roundId, deadlineOf(roundId));
     }
 
     function _commitStates(uint256 roundId, Content calldata update, bytes32[] calldata states, bool withShares)
@@ -207,7 +210,7 @@ contract RoundManager is RoundBooks {
             }
             revert NotSelected(roundId, msg.sender);
         }
-        _requireInRound(roundId, caller);
+        _requireInRound(roundId, msg.sender, caller);
         if (own.commitment != 0) revert AlreadyCommitted(roundId, msg.sender);
         update.check();
         if (rows == 0) revert NoRows(msg.sender);
@@ -224,22 +227,35 @@ contract RoundManager is RoundBooks {
         emit UpdateCommitted(roundId, msg.sender, update.digest, update.cid, update.codec, rows, own.commitment);
     }
 
-    /// @dev Every hospital of the round that has the minimum stake at this moment.
+    /// @dev Counts one vote for a candidate.
+    function _count(uint256 roundId, Candidate storage candidate, Content calldata model, bytes calldata signature)
+        private
+    {
+        address signer = validators.signerOf(roundId, model, signature);
+        Member memory record = consortium.recordOf(signer);
+        if (record.roles & VALIDATOR == 0) revert NotInRound(roundId, signer);
+        _requireInRound(roundId, signer, record);
+        Participation storage own = _participations[roundId][signer];
+        if (own.voted) revert AlreadyVoted(roundId, signer);
+        own.voted = true;
+        uint8 votes = ++candidate.votes;
+        Round storage round = _rounds[roundId];
+        ++round.voted;
+        if (votes > round.leading) round.leading = votes;
+        emit ModelVoted(roundId, signer, model.digest, votes);
+    }
+
+    /// @dev Those that are drawn from the eligible at this moment.
     function _select(uint256 roundId) private {
         Round storage round = _rounds[roundId];
-        address[] memory members = consortium.members();
-        uint8 selected = 0;
-        for (uint256 i = 0; i < members.length; ++i) {
-            Member memory record = consortium.recordOf(members[i]);
-            if (record.roles & HOSPITAL == 0 || record.version > round.membersVersion) continue;
-            uint96 active = vault.stakeOf(members[i]).active;
-            if (active < round.minStake) continue;
-            if (round.verified && !audits.mayTrain(roundId, members[i])) continue;
-            _hospitals[roundId].push(members[i]);
-            _participations[roundId][members[i]].selected = true;
-            ++selected;
-            emit HospitalSelected(roundId, members[i], active);
+        bytes32 seed = round.verified ? beacon.valueOf(roundId, 0) : bytes32(0);
+        address[] memory selected = selection.select(roundId, round.membersVersion, round.minStake, seed);
+        uint96[] memory stakes = vault.activeOf(selected);
+        for (uint256 i = 0; i < selected.length; ++i) {
+            _participations[roundId][selected[i]].selected = true;
+            emit HospitalSelected(roundId, selected[i], stakes[i]);
         }
-        round.selected = selected;
+        _hospitals[roundId] = selected;
+        round.selected = SafeCast.toUint8(selected.length);
     }
 }

@@ -125,6 +125,14 @@ contract StakeVault is IStakeVault, Governed {
         return _stakes[member];
     }
 
+    /// @inheritdoc IStakeVault
+    function activeOf(address[] calldata members) external view override returns (uint96[] memory active) {
+        active = new uint96[](members.length);
+        for (uint256 i = 0; i < members.length; ++i) {
+            active[i] = _stakes[members[i]].active;
+        }
+    }
+
     function _spend(address to, uint256 amount) private {
         // Checks
         if (treasury < amount) revert InsufficientTreasury(treasury, amount);

@@ -40,7 +40,6 @@ contract BeaconTest is VerifiedDeployment {
 
     /// @dev The value made of the secrets of all dealers but one.
     function valueBut(uint256 roundId, uint8 which, address left) internal view returns (bytes32) {
-        address[] memory listed = beacon.validatorsOf(roundId);
         uint256[] memory secrets = new uint256[](left == address(0) ? 5 : 4);
         uint256 found = 0;
         for (uint256 i = 0; i < 5; ++i) {
@@ -72,14 +71,22 @@ contract BeaconTest is VerifiedDeployment {
         vm.expectRevert(abi.encodeWithSelector(IGoverned.MissingRole.selector, hospitals[2], VALIDATOR));
         vm.prank(hospitals[2]);
         beacon.publishKey(bytes32(uint256(9)));
-        address[] memory listed = new address[](5);
+        // the first committee can be drawn beforehand: nothing seeds it but its round's number
+        bytes32 seed = keccak256(abi.encode(block.chainid, address(validators), 1, bytes32(0)));
+        address[] memory judges = new address[](5);
+        address[] memory pool = new address[](5);
+        for (uint256 i = 0; i < 5; ++i) {
+            pool[i] = dealers[i];
+        }
+        uint256[] memory drawn = validators.draw(seed, pool, 7, 1);
         bytes32[] memory keys = new bytes32[](5);
-        (listed[0], listed[1], listed[2], listed[3], listed[4]) =
-        (hospitals[0], hospitals[1], operators[0], operators[1], operators[2]);
-        keys[2] = bytes32(uint256(9));
+        for (uint256 i = 0; i < 5; ++i) {
+            judges[i] = dealers[drawn[i]];
+            if (judges[i] == operators[0]) keys[i] = bytes32(uint256(9));
+        }
         uint32 now_ = uint32(vm.getBlockNumber());
         vm.expectEmit(address(beacon));
-        emit IBeacon.BeaconStarted(1, listed, keys, 3, now_ + 3, now_ + 6, BEACON_PENALTY);
+        emit IBeacon.BeaconStarted(1, judges, keys, 3, now_ + 3, now_ + 6, BEACON_PENALTY);
         openRound();
     }
 
@@ -88,7 +95,6 @@ contract BeaconTest is VerifiedDeployment {
         vm.prank(operators[2]);
         vault.requestUnlock(30 - BEACON_PENALTY + 1);
         openRound();
-        address[] memory listed = beacon.validatorsOf(1);
         vm.assertEq(listed.length, 4);
         for (uint256 i = 0; i < 4; ++i) {
             vm.assertTrue(listed[i] != operators[2], "cannot pay, and listed");
@@ -108,7 +114,7 @@ contract BeaconTest is VerifiedDeployment {
         bytes memory reason = abi.encodeWithSelector(IGoverned.MissingPower.selector, operators[0], ROUNDS_ROLE);
         vm.expectRevert(reason);
         vm.prank(operators[0]);
-        beacon.start(1, 100, 0);
+        beacon.start(1, 100, 0, new address[](0));
         vm.expectRevert(reason);
         vm.prank(operators[0]);
         beacon.askSecond(1, 100);
@@ -122,7 +128,7 @@ contract BeaconTest is VerifiedDeployment {
     function test_value_allReveal_isTheirHash() public {
         uint256 roundId = openRound();
         for (uint256 i = 0; i < 5; ++i) {
-            vm.assertEq(beacon.validatorsOf(roundId)[i], dealers[i]);
+            vm.assertEq(beacon.validatorsOf(roundId)[i], validators.committeeOf(roundId)[i]);
         }
         vm.assertEq(
             beacon.shareHashOf(roundId, 1, silent, 4, 9),
@@ -387,6 +393,7 @@ contract BeaconTest is VerifiedDeployment {
         for (uint256 i = 0; i < 2; ++i) {
             vm.prank(operators[0]);
             uint256 roundId = manager.open(content("task"), short);
+            listed = beacon.validatorsOf(roundId);
             while (manager.phaseOf(roundId) != Phase.Draw) {
                 work(roundId);
                 advance(roundId);

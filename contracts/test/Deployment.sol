@@ -5,12 +5,18 @@ import {Audits} from "../src/Audits.sol";
 import {Beacon} from "../src/Beacon.sol";
 import {Committee} from "../src/Committee.sol";
 import {Consortium} from "../src/Consortium.sol";
+import {Contributions} from "../src/Contributions.sol";
 import {DataRegistry} from "../src/DataRegistry.sol";
 import {ModelRegistry} from "../src/ModelRegistry.sol";
 import {PrivacyLedger} from "../src/PrivacyLedger.sol";
+import {Reputation} from "../src/Reputation.sol";
+import {Rewards} from "../src/Rewards.sol";
 import {RoundManager} from "../src/RoundManager.sol";
+import {Selection} from "../src/Selection.sol";
+import {Settlement} from "../src/Settlement.sol";
 import {StakeVault} from "../src/StakeVault.sol";
 import {UtilityToken} from "../src/UtilityToken.sol";
+import {Validators} from "../src/Validators.sol";
 import {TrainingParameters} from "../src/interfaces/IAudits.sol";
 import {SharingParameters} from "../src/interfaces/ICommittee.sol";
 import {Content} from "../src/interfaces/Content.sol";
@@ -25,9 +31,13 @@ import {
 } from "../src/interfaces/IConsortium.sol";
 import {MODEL_WRITER_ROLE} from "../src/interfaces/IModelRegistry.sol";
 import {Phase} from "../src/interfaces/IPhases.sol";
-import {RoundParameters} from "../src/interfaces/IRoundManager.sol";
+import {EVIDENCE_ROLE, ReputationParameters} from "../src/interfaces/IReputation.sol";
+import {PAYER_ROLE, RewardParameters} from "../src/interfaces/IRewards.sol";
+import {Parts, RoundParameters} from "../src/interfaces/IRoundManager.sol";
+import {SelectionParameters} from "../src/interfaces/ISelection.sol";
 import {FREEZER_ROLE, SLASHER_ROLE} from "../src/interfaces/IStakeVault.sol";
 import {IStarkVerifier} from "../src/interfaces/IStarkVerifier.sol";
+import {ValidatorParameters} from "../src/interfaces/IValidators.sol";
 import {vm} from "./Vm.sol";
 
 /// @notice The system with its default cast: 4 hospitals (two of them aggregators and validators as well), 3 operators, and an
@@ -47,6 +57,12 @@ abstract contract Deployment {
     Beacon internal beacon;
     Audits internal audits;
     Committee internal committee;
+    Reputation internal reputation;
+    Selection internal selection;
+    Validators internal validators;
+    Contributions internal contributions;
+    Rewards internal rewards;
+    Settlement internal settlement;
     RoundManager internal manager;
     PrivacyLedger internal privacy;
 
@@ -56,12 +72,15 @@ abstract contract Deployment {
     address internal outsider = address(0xBAD);
     /// @dev All members, hospitals first, auditor last.
     address[] internal cast;
+    /// @dev Who signs with which.
+    mapping(address account => uint256) internal keyOf;
 
     function setUp() public virtual {
         uint8[] memory roles = new uint8[](8);
         uint256[] memory amounts = new uint256[](8);
         for (uint256 i = 0; i < 8; ++i) {
             cast.push(vm.addr(i + 1));
+            keyOf[cast[i]] = i + 1;
             amounts[i] = SUPPLY / 8;
             roles[i] = i < 4 ? HOSPITAL : AGGREGATOR | VALIDATOR;
             if (i < 4) hospitals.push(cast[i]);
@@ -78,9 +97,25 @@ abstract contract Deployment {
         beacon = new Beacon(consortium, vault);
         audits = new Audits(consortium, vault, registry, data, beacon, verifiers(), training());
         committee = new Committee(consortium, vault, data, audits, beacon, releases(), sharing());
-        manager = new RoundManager(consortium, vault, registry, beacon, audits, committee, parameters());
+        reputation = new Reputation(consortium, evidence());
+        selection = new Selection(consortium, vault, reputation, audits, lottery());
+        validators = new Validators(consortium, vault, reputation, judging());
+        contributions = new Contributions(consortium, committee, validators);
+        rewards = new Rewards(consortium, token, paying());
+        settlement = new Settlement(
+            consortium, reputation, rewards, contributions, selection, validators, audits, beacon, committee
+        );
+        manager = new RoundManager(consortium, parts(), parameters());
         privacy = new PrivacyLedger(consortium);
-        Power[] memory powers = new Power[](15);
+        consortium.seal(powersAtSealing());
+    }
+
+    function parts() internal view returns (Parts memory) {
+        return Parts(vault, registry, beacon, audits, committee, selection, validators, contributions, settlement);
+    }
+
+    function powersAtSealing() internal view returns (Power[] memory powers) {
+        powers = new Power[](26);
         powers[0] = Power(SYSTEM_ROLE, address(token));
         powers[1] = Power(SYSTEM_ROLE, address(vault));
         powers[2] = Power(SYSTEM_ROLE, address(registry));
@@ -96,7 +131,17 @@ abstract contract Deployment {
         powers[12] = Power(SLASHER_ROLE, address(this));
         powers[13] = Power(SYSTEM_ROLE, address(committee));
         powers[14] = Power(SLASHER_ROLE, address(committee));
-        consortium.seal(powers);
+        powers[15] = Power(SYSTEM_ROLE, address(reputation));
+        powers[16] = Power(SYSTEM_ROLE, address(selection));
+        powers[17] = Power(SYSTEM_ROLE, address(validators));
+        powers[18] = Power(SYSTEM_ROLE, address(contributions));
+        powers[19] = Power(SYSTEM_ROLE, address(rewards));
+        powers[20] = Power(SYSTEM_ROLE, address(settlement));
+        powers[21] = Power(SLASHER_ROLE, address(validators));
+        powers[22] = Power(EVIDENCE_ROLE, address(settlement));
+        powers[23] = Power(EVIDENCE_ROLE, address(selection));
+        powers[24] = Power(EVIDENCE_ROLE, address(validators));
+        powers[25] = Power(PAYER_ROLE, address(settlement));
     }
 
     function parameters() internal virtual returns (RoundParameters memory) {
@@ -114,6 +159,24 @@ abstract contract Deployment {
     }
 
     function releases() internal virtual returns (IStarkVerifier[2] memory none) {}
+
+    /// @dev 0.95 a round.
+    function evidence() internal virtual returns (ReputationParameters memory) {
+        return ReputationParameters(4_080_218_931, 2048, 2000, 1000, 1024, 1024, 2048, 16_384, 1024, 4, 2000);
+    }
+
+    function lottery() internal virtual returns (SelectionParameters memory) {
+        return SelectionParameters(10, 4, 7);
+    }
+
+    /// @dev Room for all validators of the default cast, whatever they stake.
+    function judging() internal virtual returns (ValidatorParameters memory) {
+        return ValidatorParameters(7, 1, 0, 0);
+    }
+
+    function paying() internal virtual returns (RewardParameters memory) {
+        return RewardParameters(40, 1);
+    }
 
     function content(string memory name) internal pure returns (Content memory) {
         return Content(keccak256(bytes.concat("file", bytes(name))), keccak256(bytes(name)), 0x55);
@@ -178,8 +241,35 @@ abstract contract Deployment {
     }
 
     function voteFor(uint256 roundId, address validator, string memory name) internal {
-        vm.prank(validator);
-        manager.voteModel(roundId, content(name));
+        bytes[] memory signatures = new bytes[](1);
+        signatures[0] = signed(validator, roundId, content(name));
+        vm.prank(operators[1]);
+        manager.voteModel(roundId, content(name), signatures);
+    }
+
+    /// @dev A vote as EIP-712 has it, made by hand; asks no contract, so that a refusal can be expected before it.
+    function signed(address validator, uint256 roundId, Content memory model) internal view returns (bytes memory) {
+        bytes32 domain = keccak256(
+            abi.encode(
+                keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
+                keccak256("bfl_ref"),
+                keccak256("1"),
+                block.chainid,
+                address(validators)
+            )
+        );
+        bytes32 vote = keccak256(
+            abi.encode(
+                keccak256("Vote(uint256 roundId,bytes32 cid,uint8 codec,bytes32 digest)"),
+                roundId,
+                model.cid,
+                model.codec,
+                model.digest
+            )
+        );
+        (uint8 v, bytes32 r, bytes32 s) =
+            vm.sign(keyOf[validator], keccak256(abi.encodePacked("\x19\x01", domain, vote)));
+        return abi.encodePacked(r, s, v);
     }
 
     function advance(uint256 roundId) internal {
@@ -197,7 +287,7 @@ abstract contract Deployment {
         for (uint256 i = 0; i < 5; ++i) {
             address member = i < 2 ? hospitals[i] : operators[i - 2];
             if (phase == Phase.Aggregate) submit(roundId, member, "model");
-            if (phase == Phase.Finalise) voteFor(roundId, member, "model");
+            if (phase == Phase.Finalise && validators.isSeated(roundId, member)) voteFor(roundId, member, "model");
         }
     }
 

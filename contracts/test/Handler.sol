@@ -20,7 +20,7 @@ contract Handler {
     ModelRegistry internal immutable registry;
     RoundManager internal immutable manager;
 
-    /// @dev Members at genesis and two newcomers; who is a member at the time is up to the votes.
+    /// @dev Members at genesis and two newcomers; who is a member at the time is up to the votes. Their keys are 1, 2, ..
     address[] internal accounts;
 
     /// @dev First block in which an account may take out stake, by the handler's own count from its last request.
@@ -144,7 +144,7 @@ contract Handler {
         }
         vm.prank(pick(who));
         try manager.open(content(0), durations) {
-            openValidators = consortium.validators();
+            openValidators = manager.roundOf(manager.currentRound()).validators;
         } catch {}
     }
 
@@ -170,13 +170,17 @@ contract Handler {
 
     function voteModel(uint256 who, uint8 name) external {
         address account = pick(who);
-        bool may = consortium.rolesOf(account) & VALIDATOR != 0;
         uint256 roundId = manager.currentRound();
+        bool may = consortium.rolesOf(account) & VALIDATOR != 0 && manager.validators().isSeated(roundId, account);
         uint256 versions = registry.versions();
         Content memory model = content(name % 2);
-        vm.prank(account);
-        try manager.voteModel(roundId, model) {
-            note(may, "voted without the role");
+        bytes[] memory signatures = new bytes[](1);
+        bytes32 digest = manager.validators().voteDigest(roundId, model);
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(1 + who % accounts.length, digest);
+        signatures[0] = abi.encodePacked(r, s, v);
+        vm.prank(accounts[firstVoter()]);
+        try manager.voteModel(roundId, model, signatures) {
+            note(may, "voted without the role or a seat");
             ++votes[roundId][model.digest];
             if (registry.versions() > versions) {
                 ++finalised;
@@ -229,6 +233,14 @@ contract Handler {
         uint256 roundId = manager.currentRound();
         Phase phase = manager.phaseOf(roundId);
         return phase > Phase.Select && phase < Phase.Finalised && manager.participationOf(roundId, account).selected;
+    }
+
+    /// @notice Roles of the account in the open round: as a hospital once it is selected, as a validator from the opening on.
+    function undertakings(address account) external view returns (uint256) {
+        uint256 roundId = manager.currentRound();
+        Phase phase = manager.phaseOf(roundId);
+        bool seated = phase != Phase.Idle && phase < Phase.Finalised && manager.validators().isSeated(roundId, account);
+        return (seated ? 1 : 0) + (selectedInOpenRound(account) ? 1 : 0);
     }
 
     function firstVoter() internal view returns (uint256 i) {

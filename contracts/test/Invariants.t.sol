@@ -66,7 +66,7 @@ contract InvariantsTest is Deployment {
     function invariant_freezes_areThoseOfTheOpenRound() public view {
         for (uint256 i = 0; i < 10; ++i) {
             address account = handler.accountAt(i);
-            vm.assertEq(vault.stakeOf(account).freezes, handler.selectedInOpenRound(account) ? 1 : 0, "freezes");
+            vm.assertEq(vault.stakeOf(account).freezes, handler.undertakings(account), "freezes");
         }
     }
 
@@ -80,19 +80,19 @@ contract InvariantsTest is Deployment {
     function invariant_members_matchTheirCounts() public view {
         address[] memory all = consortium.members();
         uint256 voters;
-        uint256 validators;
+        uint256 judges;
         uint256 aggregators;
         for (uint256 i = 0; i < all.length; ++i) {
             Member memory record = consortium.recordOf(all[i]);
             vm.assertEq(record.position, i + 1, "position");
             if (record.roles & VOTING_ROLES != 0) ++voters;
-            if (record.roles & VALIDATOR != 0) ++validators;
+            if (record.roles & VALIDATOR != 0) ++judges;
             if (record.roles & AGGREGATOR != 0) ++aggregators;
         }
         vm.assertEq(consortium.voters(), voters, "voters");
-        vm.assertEq(consortium.validators(), validators, "validators");
+        vm.assertEq(consortium.validators(), judges, "validators");
         vm.assertEq(consortium.aggregators(), aggregators, "aggregators");
-        vm.assertGe(validators, 3, "working minimum");
+        vm.assertGe(judges, 3, "working minimum");
     }
 
     /// @dev The handlers get where the rules bite: a handler whose calls are all refused would keep every invariant.

@@ -91,13 +91,14 @@ contract Outsider {
         uint256 roundId = id % 2 == 0 ? IPhases(manager).currentRound() : id;
         Content memory file = Content(keccak256(abi.encode(id)), keccak256(abi.encode(id)), 0x55);
         bytes32[] memory list = new bytes32[](1);
+        address[] memory list_ = new address[](1);
         all[0] = Call(data, abi.encodeCall(IDataRegistry.register, (list, 5, 0, file)));
         all[1] = Call(data, abi.encodeCall(IDataRegistry.shrink, (list, 1, file)));
         all[2] = Call(beacon, abi.encodeCall(IBeacon.publishKey, (bytes32(id + 1))));
         all[3] = Call(beacon, commitment(roundId));
         all[4] = Call(beacon, abi.encodeCall(IBeacon.reveal, (roundId, 0, amount)));
         all[5] = Call(beacon, abi.encodeCall(IBeacon.postShare, (roundId, 0, victim, list, 0, amount)));
-        all[6] = Call(beacon, abi.encodeCall(IBeacon.start, (roundId, type(uint32).max, amount)));
+        all[6] = Call(beacon, abi.encodeCall(IBeacon.start, (roundId, type(uint32).max, amount, list_)));
         all[7] = Call(beacon, abi.encodeCall(IBeacon.askSecond, (roundId, type(uint32).max)));
         all[8] = Call(beacon, abi.encodeCall(IBeacon.close, (roundId, 1)));
         all[9] = Call(audits, abi.encodeCall(IAudits.setTraining, (IAudits(audits).training())));
@@ -164,7 +165,7 @@ contract Outsider {
         all[21] = Call(manager, abi.encodeCall(IRoundManager.commitUpdate, (roundId, file, 1)));
         all[22] = Call(manager, abi.encodeCall(IRoundManager.setParameters, (RoundParameters(0, 3, false, false))));
         all[24] = Call(manager, abi.encodeCall(IRoundManager.submitCandidate, (roundId, file)));
-        all[25] = Call(manager, abi.encodeCall(IRoundManager.voteModel, (roundId, file)));
+        all[25] = Call(manager, abi.encodeCall(IRoundManager.voteModel, (roundId, file, new bytes[](0))));
         all[26] = Call(vault, abi.encodeCall(IStakeVault.setUnlockDelay, (1)));
         all[23] = Call(manager, abi.encodeCall(IPhases.advance, (roundId)));
     }

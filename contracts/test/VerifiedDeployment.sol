@@ -20,6 +20,8 @@ abstract contract VerifiedDeployment is Deployment {
     uint96 internal constant BEACON_PENALTY = 7;
 
     address[5] internal dealers;
+    /// @dev The round's validators, in the order of their shares.
+    address[] internal listed;
 
     function setUp() public virtual override {
         super.setUp();
@@ -52,6 +54,11 @@ abstract contract VerifiedDeployment is Deployment {
         (all[0], all[3]) = (9, 8);
     }
 
+    function openRound() internal virtual override returns (uint256 roundId) {
+        roundId = super.openRound();
+        listed = beacon.validatorsOf(roundId);
+    }
+
     // ------------------------------------------------------------------ data
 
     function canonical(bytes memory preimage) internal pure returns (bytes32) {
@@ -76,9 +83,9 @@ abstract contract VerifiedDeployment is Deployment {
 
     // ------------------------------------------------------------------ beacon
 
-    /// @dev f(x) mod Q of a dealer's polynomial; f(0) is the secret, f(1 + i) the share of the i-th of five validators.
-    function evaluate(uint256 roundId, uint8 which, address dealer, uint256 x) internal pure returns (uint256 y) {
-        for (uint256 k = 3; k > 0; --k) {
+    /// @dev f(x) mod Q of a dealer's polynomial; f(0) is the secret, f(1 + i) the share of the i-th of the round's validators.
+    function evaluate(uint256 roundId, uint8 which, address dealer, uint256 x) internal view returns (uint256 y) {
+        for (uint256 k = listed.length / 2 + 1; k > 0; --k) {
             uint256 coefficient = uint256(keccak256(abi.encode(roundId, which, dealer, k))) % Q;
             y = addmod(mulmod(y, x, Q), coefficient, Q);
         }
@@ -89,8 +96,8 @@ abstract contract VerifiedDeployment is Deployment {
         view
         returns (bytes32[] memory hashes)
     {
-        hashes = new bytes32[](5);
-        for (uint256 i = 0; i < 5; ++i) {
+        hashes = new bytes32[](listed.length);
+        for (uint256 i = 0; i < listed.length; ++i) {
             uint256 share = evaluate(roundId, which, dealer, 1 + i) + offset;
             hashes[i] = keccak256(abi.encode(block.chainid, address(beacon), roundId, which, dealer, i, share));
         }
@@ -121,7 +128,7 @@ abstract contract VerifiedDeployment is Deployment {
 
     function post(uint256 roundId, uint8 which, address dealer, uint256 index, uint256 offset) internal {
         bytes32[] memory hashes = shareHashes(roundId, which, dealer, offset);
-        vm.prank(dealers[index]); // in the order of `validatorsOf`
+        vm.prank(listed[index]);
         beacon.postShare(roundId, which, dealer, hashes, index, evaluate(roundId, which, dealer, 1 + index) + offset);
     }
 
@@ -189,12 +196,12 @@ abstract contract VerifiedDeployment is Deployment {
 
     function work(uint256 roundId) internal virtual override {
         Phase phase = manager.phaseOf(roundId);
-        for (uint256 i = 0; i < 5 && phase == Phase.Select; ++i) {
-            deal(roundId, dealers[i]);
+        for (uint256 i = 0; i < listed.length && phase == Phase.Select; ++i) {
+            deal(roundId, listed[i]);
         }
-        for (uint256 i = 0; i < 5; ++i) {
-            if (phase == Phase.Select) reveal(roundId, 0, dealers[i]);
-            if (phase == Phase.Draw) reveal(roundId, 1, dealers[i]);
+        for (uint256 i = 0; i < listed.length; ++i) {
+            if (phase == Phase.Select) reveal(roundId, 0, listed[i]);
+            if (phase == Phase.Draw) reveal(roundId, 1, listed[i]);
         }
         if (phase == Phase.Prove) proveAllBut(roundId, address(0));
         super.work(roundId);

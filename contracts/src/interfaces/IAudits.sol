@@ -40,11 +40,13 @@ struct Audit {
 /// @notice What a hospital committed to in a round: the Merkle root over its steps + 1 state digests.
 /// @param outstanding Its audits without a proof.
 /// @param excluded Whether its update does not count, since a proof did not come.
+/// @param proven Whether a proof of its was accepted.
 struct StateCommitment {
     bytes32 root;
     uint32 steps;
     uint32 outstanding;
     bool excluded;
+    bool proven;
 }
 
 /// @title Random audits of training: what hospitals committed to, which steps are drawn, and who could not prove one.
@@ -125,6 +127,9 @@ interface IAudits is IGoverned {
 
     /// @notice Whether a hospital has data that stand since before the round was opened.
     function mayTrain(uint256 roundId, address hospital) external view returns (bool);
+
+    /// @notice The same of many, in their order.
+    function mayTrainOf(uint256 roundId, address[] calldata hospitals) external view returns (bool[] memory);
 
     /// @notice What a hospital committed to.
     function statesOf(uint256 roundId, address hospital) external view returns (StateCommitment memory);

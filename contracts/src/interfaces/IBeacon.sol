@@ -135,11 +135,11 @@ interface IBeacon is IGoverned {
         uint256 share
     ) external;
 
-    /// @notice Begins a round in phase Select: its validators are those that hold the role and `penalty` of active stake at this
-    /// moment. ROUNDS_ROLE only.
+    /// @notice Begins a round in phase Select. ROUNDS_ROLE only.
     /// @param until Last block of Select.
     /// @param penalty What each secret that is kept back or dealt falsely costs its dealer.
-    function start(uint256 roundId, uint32 until, uint96 penalty) external;
+    /// @param validators The round's committee: at most 128, each once. Those with `penalty` of active stake at this moment take part.
+    function start(uint256 roundId, uint32 until, uint96 penalty, address[] calldata validators) external;
 
     /// @notice Lets the second secrets be revealed. ROUNDS_ROLE only, on entering phase Draw.
     /// @param until Last block of Draw.

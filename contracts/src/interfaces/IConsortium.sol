@@ -51,11 +51,14 @@ struct Power {
 /// @dev Deployment, in this order: Consortium(members, roles, period), UtilityToken(consortium, holders, amounts),
 /// StakeVault(consortium, token, delay), ModelRegistry(consortium, genesis model), DataRegistry(consortium, vault),
 /// Beacon(consortium, vault), Audits(consortium, vault, registry, data, beacon, verifiers, training parameters),
-/// Committee(consortium, vault, data, audits, beacon, verifiers, sharing parameters),
-/// RoundManager(consortium, vault, registry, beacon, audits, committee, parameters), PrivacyLedger(consortium), and at last, by
-/// the deployer, `seal` with SYSTEM_ROLE for all of them but the consortium and the privacy ledger, which no vote can touch,
-/// FREEZER_ROLE, MODEL_WRITER_ROLE and ROUNDS_ROLE for the round manager, SLASHER_ROLE for beacon, audits and committee. Powers
-/// that a later contract brings are granted to it by vote.
+/// Committee(consortium, vault, data, audits, beacon, verifiers, sharing parameters), Reputation(consortium, parameters),
+/// Selection(consortium, vault, reputation, audits, parameters), Validators(consortium, vault, reputation, parameters),
+/// Contributions(consortium, committee, validators), Rewards(consortium, token, parameters), Settlement(consortium, reputation,
+/// rewards, contributions, selection, validators, audits, beacon, committee), RoundManager(consortium, Parts, parameters),
+/// PrivacyLedger(consortium), and at last, by the deployer, `seal` with SYSTEM_ROLE for all of them but the consortium and the
+/// privacy ledger, which no vote can touch; FREEZER_ROLE, MODEL_WRITER_ROLE and ROUNDS_ROLE for the round manager; SLASHER_ROLE
+/// for beacon, audits, committee and validators; EVIDENCE_ROLE for settlement, selection and validators; PAYER_ROLE for
+/// settlement. Powers that a later contract brings are granted to it by vote.
 interface IConsortium is IAccessControl {
     /// @notice A member was admitted, at genesis or by vote.
     event MemberAdmitted(address indexed member, uint8 roles, uint32 version);

@@ -28,7 +28,8 @@ interface IContributions is IGoverned {
     /// @notice The same for reveals. ROUNDS_ROLE only.
     function askReveals(uint256 roundId, uint32 until) external;
 
-    /// @notice Validators of the round's committee, in phase Finalise, of a shared round.
+    /// @notice Validators of the round's committee, in phase Finalise, of a shared round, once. Before they vote: the vote that completes
+    /// two thirds ends the phase. Not zero (NothingCommitted).
     function commitScores(uint256 roundId, bytes32 commitment) external;
 
     /// @notice The same, in phase Settle, once.

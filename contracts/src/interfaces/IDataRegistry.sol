@@ -74,6 +74,9 @@ interface IDataRegistry is IGoverned {
     /// @notice `version()` after the last change of a hospital's data; zero if it has not registered.
     function versionOf(address hospital) external view returns (uint32);
 
+    /// @notice The same of many, in their order.
+    function versionsOf(address[] calldata hospitals) external view returns (uint32[] memory);
+
     /// @notice Where stakes are kept, and frozen.
     function vault() external view returns (IStakeVault);
 }

@@ -58,8 +58,9 @@ struct Standing {
 /// @notice r and s count what a member did well and badly. A round leaves a fraction `decay` of either. Belief b = r / (r + s + W),
 /// disbelief s / (r + s + W), uncertainty u = W / (r + s + W); score = b + a u, 10,000 being 1.
 /// Nobody rates anybody: evidence comes from contracts that saw the fact. A new identity has r = s = 0 and score a.
-/// In integers: r after n rounds is r * d_n >> 32, d_n = decay^n by squaring, each product shifted right by 32 bits (d_0 = 2^32);
-/// each write decays once, from the round of the last write. Score: (10,000 r + a W) / (r + s + W), rounded down.
+/// In integers: r after n rounds is r * d_n >> 32, d_n = decay^n by squaring, each product shifted right by 32 bits: from d = 2^32
+/// and q = decay, for each bit of n from the lowest: if it is set d = d q >> 32; then q = q q >> 32. Each write decays once, from
+/// the round of the last write; r and s are held at 2^48 - 1. Score: (10,000 r + a W) / (r + s + W), rounded down.
 interface IReputation is IGoverned {
     /// @notice Evidence came in; r and s are those after it.
     event EvidenceRecorded(
@@ -81,7 +82,8 @@ interface IReputation is IGoverned {
     /// @notice Notes who was selected, and from which round on the newcomers wait. EVIDENCE_ROLE only.
     function noteSelection(uint256 roundId, address[] calldata selected, address[] calldata newcomers) external;
 
-    /// @notice By vote: the parameters from now on.
+    /// @notice By vote: the parameters from now on. decay, prior at least 1; base 1 .. 10,000; threshold 1 .. base, so that who is new
+    /// can be selected; qualityFull 1 .. 10,000.
     function setReputation(ReputationParameters calldata parameters) external;
 
     /// @notice The parameters in force.

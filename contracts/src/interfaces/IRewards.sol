@@ -8,7 +8,7 @@ import {IGoverned} from "./IGoverned.sol";
 /// @dev Power of a contract: it says what members have earned.
 bytes32 constant PAYER_ROLE = keccak256("PAYER_ROLE");
 
-/// @notice What the members set by vote, in the token's smallest unit.
+/// @notice What the members set by vote, in the token's smallest unit; at most its supply.
 /// @param hospitals R of a round: shared among its hospitals in the ratio of their contributions.
 /// @param service For each service of a round: a validator's vote, a seat's sums.
 struct RewardParameters {
@@ -23,11 +23,13 @@ struct RewardParameters {
 interface IRewards is IGoverned {
     event Funded(address indexed from, uint256 amount);
     event RewardCredited(uint256 indexed roundId, address indexed member, uint256 amount);
+    /// @notice A round was credited; `pot`: what is left.
     event RewardsCredited(uint256 indexed roundId, uint256 toHospitals, uint256 toServices, uint256 pot);
     event RewardClaimed(address indexed member, uint256 amount);
     event RewardParametersSet(RewardParameters parameters);
 
     error NothingOwed(address member);
+    error AlreadyCredited(uint256 roundId);
 
     /// @notice Pays into the pot (allowance needed). Members only.
     function fund(uint256 amount) external;
@@ -35,8 +37,12 @@ interface IRewards is IGoverned {
     /// @notice Credits a round, once for each round. PAYER_ROLE only.
     /// @param hospitals Hospitals that are paid, and their contributions x_i, in the same order.
     /// @param services Members that did a service, one entry for each.
-    function credit(uint256 roundId, address[] calldata hospitals, uint256[] calldata contributions, address[] calldata services)
-        external;
+    function credit(
+        uint256 roundId,
+        address[] calldata hospitals,
+        uint256[] calldata contributions,
+        address[] calldata services
+    ) external;
 
     /// @notice Pays out what the caller is owed. Members only, not while paused.
     function claim() external returns (uint256 amount);

@@ -5,10 +5,27 @@ import {Content} from "./Content.sol";
 import {IAudits} from "./IAudits.sol";
 import {IBeacon} from "./IBeacon.sol";
 import {ICommittee, Release} from "./ICommittee.sol";
+import {IContributions} from "./IContributions.sol";
 import {IGoverned} from "./IGoverned.sol";
 import {IModelRegistry} from "./IModelRegistry.sol";
 import {IPhases} from "./IPhases.sol";
+import {ISelection} from "./ISelection.sol";
+import {ISettlement} from "./ISettlement.sol";
 import {IStakeVault} from "./IStakeVault.sol";
+import {IValidators} from "./IValidators.sol";
+
+/// @notice The contracts that a round is made with.
+struct Parts {
+    IStakeVault vault;
+    IModelRegistry registry;
+    IBeacon beacon;
+    IAudits audits;
+    ICommittee committee;
+    ISelection selection;
+    IValidators validators;
+    IContributions contributions;
+    ISettlement settlement;
+}
 
 /// @notice What the members set by vote; a round keeps those that it was opened with.
 /// @param minStake Active stake that a hospital needs to be selected, in the token's smallest unit.
@@ -30,13 +47,13 @@ struct RoundParameters {
 /// @param membersVersion `IConsortium.version()` at the opening: who was admitted or changed later is not part of it.
 /// @param modelVersion Version of the model in force, the one that is trained on.
 /// @param aggregators Aggregators at the opening.
-/// @param validators Validators at the opening; two thirds of them decide.
+/// @param validators Validators of the round's committee; two thirds of them decide.
 /// @param taskCodec Codec of the CID of the task's description.
 /// @param selected Hospitals selected.
 /// @param committed Commitments received.
 /// @param excluded Hospitals among them whose audits stayed unproven; the others survive.
 /// @param submitted Aggregators that submitted a candidate.
-/// @param voted Validators that voted.
+/// @param voted Validators whose votes came.
 /// @param leading Votes of the candidate that has most.
 /// @param taskCid Digest inside the CID of the task's description.
 /// @param taskDigest Digest of the hyper-parameters.
@@ -45,15 +62,15 @@ struct Round {
     uint8 minHospitals;
     bool verified;
     bool shared;
-    uint32 membersVersion;
-    uint32 modelVersion;
-    uint8 aggregators;
+    uint24 membersVersion;
+    uint24 modelVersion;
+    uint16 aggregators;
     uint8 validators;
     uint8 taskCodec;
     uint8 selected;
     uint8 committed;
     uint8 excluded;
-    uint8 submitted;
+    uint16 submitted;
     uint8 voted;
     uint8 leading;
     bytes32 taskCid;
@@ -80,21 +97,25 @@ struct Participation {
 
 /// @title Federated rounds: who takes part, what was committed, which model follows.
 /// @notice What each phase does, and when it may be left:
-/// Select - nothing is awaited; leaving it selects every hospital with the minimum stake and freezes those stakes.
+/// Opening - draws the committee of validators (IValidators); its stakes, and those of the aggregators' seats in a shared round, are
+/// frozen until the round ends.
+/// Select - nothing is awaited; leaving it selects the eligible hospitals (ISelection) and freezes their stakes.
 /// Train - nothing on chain; left at its deadline.
 /// Commit - every selected hospital commits once; left when all have, or at the deadline without the missing ones.
 /// Draw, Prove, Share - nothing is awaited.
-/// A verified round awaits more. Select - the validators commit to the beacon's secrets and reveal the first ones; hospitals need
-/// data that stand since before the opening. Commit - of states (`commitStates`) instead of an update. Draw - the validators
+/// A verified round awaits more. Select - the committee commits to the beacon's secrets and reveals the first ones, which seed the
+/// lottery among the hospitals with data that stand since before the opening. Commit - of states (`commitStates`) instead of an update. Draw - the validators
 /// reveal the second secrets; leaving it draws the audits. Prove - drawn steps are proven; leaving it slashes and excludes who
 /// left one unproven. Without a beacon value, or with too few hospitals left, it is aborted.
 /// A shared round awaits more than that. Commit - of states and shares (`commitShared`). Share - the committee's seats confirm, and
 /// hospitals answer complaints; leaving it fixes the survivors. Aggregate - seats submit sums, which are decoded; candidates are
-/// taken once all are. Without every sum it is aborted; leaving it slashes who was wrong or silent.
+/// taken once all are. Without every sum it is aborted; leaving it slashes who was wrong or silent. Finalise - validators commit to
+/// scores of the groups; Settle - they reveal them (IContributions); left when all have, or at the deadline.
 /// Aggregate - aggregators submit candidates; left when all have, or at the deadline with one at least.
-/// Finalise - validators vote; left when two thirds of the round's validators chose one candidate (it is then in force),
-/// aborted when that has become impossible or at the deadline.
+/// Finalise - the committee's signed votes are brought; left when two thirds of the committee chose one candidate (it is then in
+/// force), aborted when that has become impossible or at the deadline.
 /// Settle - nothing is awaited.
+/// Whichever way it ends, its last act is ISettlement.settle: evidence for each party, rewards.
 /// Who was not selected and has too little stake is told so by IStakeVault.InsufficientStake.
 /// Every member that is named below must have been a member, in its present roles, when the round was opened.
 interface IRoundManager is IPhases, IGoverned {
@@ -176,9 +197,10 @@ interface IRoundManager is IPhases, IGoverned {
     /// sums are decoded.
     function submitCandidate(uint256 roundId, Content calldata model) external;
 
-    /// @notice Votes for a candidate that the caller recomputed. Validators only, once each, in phase Finalise. The vote that
-    /// completes two thirds puts the model in force.
-    function voteModel(uint256 roundId, Content calldata model) external;
+    /// @notice Brings votes for a candidate: EIP-712 signatures of validators of the round's committee (IValidators), which recomputed
+    /// it. Voting members only, any number at a time, each validator's once, in phase Finalise. The vote that completes two thirds
+    /// puts the model in force. Reverts with NotInCommittee for other signers, NotInRound for those whose record has changed since.
+    function voteModel(uint256 roundId, Content calldata model, bytes[] calldata signatures) external;
 
     /// @notice By vote: the parameters of coming rounds.
     function setParameters(RoundParameters calldata parameters_) external;
@@ -198,7 +220,7 @@ interface IRoundManager is IPhases, IGoverned {
     /// @notice Votes for a model, and whether it is a candidate.
     function candidateOf(uint256 roundId, Content calldata model) external view returns (bool submitted, uint8 votes);
 
-    /// @notice Votes that put a model in force: two thirds of the round's validators, rounded up.
+    /// @notice Votes that put a model in force: two thirds of the round's committee, rounded up.
     function quorumOf(uint256 roundId) external view returns (uint256);
 
     /// @notice keccak256(abi.encode(chain id, this contract, round, hospital, update digest)).
@@ -218,4 +240,16 @@ interface IRoundManager is IPhases, IGoverned {
 
     /// @notice Who sums up shared rounds.
     function committee() external view returns (ICommittee);
+
+    /// @notice Who draws the hospitals.
+    function selection() external view returns (ISelection);
+
+    /// @notice Who draws the validators.
+    function validators() external view returns (IValidators);
+
+    /// @notice Where groups are scored.
+    function contributions() external view returns (IContributions);
+
+    /// @notice Who is told that a round ends.
+    function settlement() external view returns (ISettlement);
 }

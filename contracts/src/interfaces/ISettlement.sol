@@ -6,6 +6,8 @@ import {IGoverned} from "./IGoverned.sol";
 import {Phase} from "./IPhases.sol";
 import {IReputation} from "./IReputation.sol";
 import {IRewards} from "./IRewards.sol";
+import {ISelection} from "./ISelection.sol";
+import {IValidators} from "./IValidators.sol";
 
 /// @title What a round leaves behind: evidence for each party, rewards for those who did their part.
 /// @notice Called as a round ends, with the last phase that was left. Facts, and where they stand:
@@ -15,11 +17,13 @@ import {IRewards} from "./IRewards.sol";
 /// hospital of a finalised shared round, scored: the median q of its group; q >= 0: quality * min(q, qualityFull) / qualityFull
 /// positive, else qualityLoss * quality * min(-q, qualityFull) / qualityFull negative; rounded down.
 /// validator of a finalised round - voted: `kept`; did not: `missed`. It committed to scores and did not reveal them: `missed`.
-/// Of any round with a beacon: its secret lost or falsely dealt: `failed`; rebuilt by the others: `missed`.
+/// Of any round with a beacon, for each of its two secrets: lost or falsely dealt: `failed`; rebuilt by the others: `missed`.
 /// aggregator's seat, once Aggregate was left - without a sum of each group: `missed`, else `kept`.
 /// Rewards, finalised shared rounds only: each hospital that survived contributes x = weight * (10,000 + max(q, -10,000)), weight
-/// that of ICommittee.weightOf, q 0 where nothing was scored; services: each validator that voted, each seat with all sums.
-/// Buckets of the survivors are noted for coming lotteries, their lower median as typical.
+/// that of ICommittee.weightOf, q 0 where nothing was scored; services: each validator that voted, each seat with all sums, in the
+/// order of the committees. In the same rounds the survivors' buckets are noted for coming lotteries, their lower median as typical.
+/// Evidence is written once for each role that a member had in the round, zeros included; of secrets only where it is not zero.
+/// Nothing of this can fail for what a party did: rewards are only credited, and evidence is only counted.
 interface ISettlement is IGoverned {
     /// @notice A round was settled. medians: of its groups; empty: nothing was scored.
     event RoundSettled(uint256 indexed roundId, Phase last, int16[] medians);
@@ -35,4 +39,10 @@ interface ISettlement is IGoverned {
 
     /// @notice Where scores come from.
     function contributions() external view returns (IContributions);
+
+    /// @notice Who is told the typical bucket.
+    function selection() external view returns (ISelection);
+
+    /// @notice Where validators are drawn.
+    function validators() external view returns (IValidators);
 }

@@ -86,4 +86,7 @@ interface IStakeVault is IGoverned {
 
     /// @notice The stake of a member, zeros if it has none.
     function stakeOf(address member) external view returns (Stake memory);
+
+    /// @notice The active stakes of many, in their order.
+    function activeOf(address[] calldata members) external view returns (uint96[] memory);
 }

@@ -7,10 +7,10 @@ import {IReputation} from "./IReputation.sol";
 import {IStakeVault} from "./IStakeVault.sol";
 
 /// @notice What the members set by vote.
-/// @param seats Validators of a round.
-/// @param perOperator Seats that the members of one operator get at most.
-/// @param penalty Slashed for voting for two models in a round, smallest unit.
-/// @param fee Of that, for who brings the evidence.
+/// @param seats Validators of a round, 3 .. 64.
+/// @param perOperator Seats that the members of one operator get at most, 1 .. seats.
+/// @param penalty Slashed for voting for two models in a round, smallest unit; the stake that a seat needs.
+/// @param fee Of that, for who brings the evidence; at most the penalty.
 struct ValidatorParameters {
     uint8 seats;
     uint8 perOperator;
@@ -19,21 +19,26 @@ struct ValidatorParameters {
 }
 
 /// @title Who signs the model: a committee of each round, drawn by lot among the well reputed.
-/// @notice The pool: members that hold the validator's role, stake at least `penalty`, and have at least half of the best score
-/// among these. Drawn from it without replacement, uniformly: draw t takes the place keccak256(abi.encode(seed, t)) mod (left),
+/// @notice The pool, in the order of `members()`: members that hold the validator's role, stake at least `penalty`, and have at least
+/// half of the best score among these, or the third best score (MIN_VALIDATORS) where that is lower: whoever is silent, a pool of
+/// three or more never falls below three. Drawn from it without replacement, uniformly: draw t takes the place keccak256(abi.encode(seed, t)) mod (left),
 /// whose last one moves there; who would be one too many of its operator is passed over. With equal chances for all of the pool
 /// a coalition holds seats as in drawing balls from an urn: the hypergeometric distribution says how often it has two thirds.
 /// seed = keccak256(abi.encode(block.chainid, this contract, roundId, last value)), the last beacon value r2 that a round fixed
-/// before this one was opened; zero before the first.
+/// before this one was opened; zero before the first. A round keeps the penalty and the fee that it was opened with.
 /// A vote is an EIP-712 signature over Vote(uint256 roundId,bytes32 cid,uint8 codec,bytes32 digest), domain name "bfl_ref",
-/// version "1". Two different ones by one validator of a round are evidence of equivocation.
+/// version "1". Two different ones by one validator of a round are evidence of equivocation, whenever they come to light; `failed`
+/// is then recorded in the round that was opened last.
 interface IValidators is IGoverned {
     event CommitteeDrawn(uint256 indexed roundId, bytes32 seed, address[] pool, address[] committee);
     event OperatorSet(address indexed member, address indexed operator);
-    event Equivocated(uint256 indexed roundId, address indexed validator, address indexed reporter, bytes32 first, bytes32 second);
+    event Equivocated(
+        uint256 indexed roundId, address indexed validator, address indexed reporter, bytes32 first, bytes32 second
+    );
     event ValidatorsSet(ValidatorParameters parameters);
 
     error NotInCommittee(uint256 roundId, address account);
+    /// @notice Of the pool so many can be seated, counting what each operator may hold.
     error TooFewInPool(uint256 pool, uint256 needed);
     /// @notice Both votes are for the same model.
     error SameVote(bytes32 digest);

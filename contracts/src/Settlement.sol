@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+
+import {Governed} from "./Governed.sol";
+import {Median} from "./Median.sol";
+import {Roster} from "./Roster.sol";
+import {IAudits} from "./interfaces/IAudits.sol";
+import {IBeacon, SecretState} from "./interfaces/IBeacon.sol";
+import {ICommittee} from "./interfaces/ICommittee.sol";
+import {IConsortium, ROUNDS_ROLE} from "./interfaces/IConsortium.sol";
+import {IContributions} from "./interfaces/IContributions.sol";
+import {Phase} from "./interfaces/IPhases.sol";
+import {IReputation, ReputationParameters, SCORE_ONE} from "./interfaces/IReputation.sol";
+import {IRewards} from "./interfaces/IRewards.sol";
+import {IRoundManager, Participation} from "./interfaces/IRoundManager.sol";
+import {ISelection} from "./interfaces/ISelection.sol";
+import {ISettlement} from "./interfaces/ISettlement.sol";
+import {IValidators} from "./interfaces/IValidators.sol";
+
+/// @notice See ISettlement.
+/// @dev Nothing here reverts for what a party did or left undone: it reads what other contracts hold, and pays nobody out.
+contract Settlement is ISettlement, Governed {
+    /// @dev A round that is being settled. medians: empty where nothing was scored.
+    struct Case {
+        IRoundManager manager;
+        uint256 roundId;
+        Phase last;
+        bool finalised;
+        bool verified;
+        bool shared;
+        int16[] medians;
+        ReputationParameters parameters;
+    }
+
+    /// @inheritdoc ISettlement
+    IReputation public immutable override reputation;
+    /// @inheritdoc ISettlement
+    IRewards public immutable override rewards;
+    /// @inheritdoc ISettlement
+    IContributions public immutable override contributions;
+    /// @inheritdoc ISettlement
+    ISelection public immutable override selection;
+    /// @inheritdoc ISettlement
+    IValidators public immutable override validators;
+    IAudits internal immutable _audits;
+    IBeacon internal immutable _beacon;
+    ICommittee internal immutable _committee;
+
+    constructor(
+        IConsortium consortium_,
+        IReputation reputation_,
+        IRewards rewards_,
+        IContributions contributions_,
+        ISelection selection_,
+        IValidators validators_,
+        IAudits audits_,
+        IBeacon beacon_,
+        ICommittee committee_
+    ) Governed(consortium_) {
+        (reputation, rewards, contributions) = (reputation_, rewards_, contributions_);
+        (selection, validators) = (selection_, validators_);
+        (_audits, _beacon, _committee) = (audits_, beacon_, committee_);
+    }
+
+    /// @inheritdoc ISettlement
+    function settle(uint256 roundId, Phase last, bool finalised) external override onlyPower(ROUNDS_ROLE) {
+        Case memory one;
+        (one.manager, one.roundId, one.last, one.finalised) = (IRoundManager(msg.sender), roundId, last, finalised);
+        (one.verified, one.shared) = (one.manager.roundOf(roundId).verified, one.manager.roundOf(roundId).shared);
+        one.parameters = reputation.reputation();
+        if (finalised && one.shared) (, one.medians) = contributions.mediansOf(roundId);
+        emit RoundSettled(roundId, last, one.medians);
+        if (last >= Phase.Commit) _settleHospitals(one);
+        if (one.verified) _settleSecrets(one);
+        address[] memory voted = finalised ? _settleValidators(one) : new address[](0);
+        address[] memory summed = one.shared && last >= Phase.Aggregate ? _settleSeats(one) : new address[](0);
+        if (finalised && one.shared) _reward(one, voted, summed);
+    }
+
+    function _settleHospitals(Case memory one) private {
+        address[] memory hospitals = one.manager.hospitalsOf(one.roundId);
+        for (uint256 i = 0; i < hospitals.length; ++i) {
+            (uint256 positive, uint256 negative) = _factsOf(one, hospitals[i]);
+            reputation.record(one.roundId, hospitals[i], positive, negative);
+        }
+    }
+
+    /// @dev Evidence of a hospital that was selected.
+    function _factsOf(Case memory one, address hospital) private view returns (uint256 positive, uint256 negative) {
+        ReputationParameters memory units = one.parameters;
+        if (one.manager.participationOf(one.roundId, hospital).commitment == 0) return (0, units.missed);
+        if (_audits.isExcluded(one.roundId, hospital)) return (0, units.failed);
+        if (one.shared) {
+            (, uint16 unanswered) = _committee.complaintsOf(one.roundId, hospital);
+            if (unanswered != 0) return (0, units.missed);
+        }
+        bool proven = one.shared || _audits.statesOf(one.roundId, hospital).proven;
+        positive = uint256(units.kept) + (proven ? units.proven : 0);
+        if (one.medians.length == 0) return (positive, 0);
+        // who is not left out by now survived, and has a group
+        int256 quality = one.medians[_committee.groupOf(one.roundId, hospital)];
+        uint256 full = units.qualityFull;
+        if (quality >= 0) return (positive + (units.quality * Math.min(uint256(quality), full)) / full, 0);
+        return (positive, (uint256(units.qualityLoss) * units.quality * Math.min(uint256(-quality), full)) / full);
+    }
+
+    /// @dev Evidence of who dealt secrets for the beacon.
+    function _settleSecrets(Case memory one) private {
+        address[] memory dealers = _beacon.validatorsOf(one.roundId);
+        for (uint256 i = 0; i < dealers.length; ++i) {
+            uint256 negative = 0;
+            for (uint8 which = 0; which < 2; ++which) {
+                SecretState state = _beacon.dealingOf(one.roundId, which, dealers[i]).state;
+                if (state == SecretState.Lost || state == SecretState.False) negative += one.parameters.failed;
+                if (state == SecretState.Rebuilt) negative += one.parameters.missed;
+            }
+            if (negative != 0) reputation.record(one.roundId, dealers[i], 0, negative);
+        }
+    }
+
+    /// @dev Evidence of the round's validators; those that voted.
+    function _settleValidators(Case memory one) private returns (address[] memory voted) {
+        address[] memory seated = validators.committeeOf(one.roundId);
+        voted = new address[](seated.length);
+        uint256 found = 0;
+        for (uint256 i = 0; i < seated.length; ++i) {
+            Participation memory own = one.manager.participationOf(one.roundId, seated[i]);
+            (uint256 positive, uint256 negative) = (one.parameters.kept, 0);
+            if (own.voted) voted[found++] = seated[i];
+            else (positive, negative) = (0, one.parameters.missed);
+            bool owing = contributions.scoresCommitmentOf(one.roundId, seated[i]) != 0
+                && !contributions.hasRevealed(one.roundId, seated[i]);
+            if (owing) negative += one.parameters.missed;
+            reputation.record(one.roundId, seated[i], positive, negative);
+        }
+        Roster.cut(voted, found);
+    }
+
+    /// @dev Evidence of the aggregators' seats; those with a sum of each group.
+    function _settleSeats(Case memory one) private returns (address[] memory summed) {
+        address[] memory seats = _committee.seatsOf(one.roundId);
+        (uint256 groups,) = _committee.groupsOf(one.roundId);
+        summed = new address[](seats.length);
+        uint256 found = 0;
+        for (uint256 a = 0; a < seats.length; ++a) {
+            bool complete = true;
+            for (uint256 group = 0; group < groups; ++group) {
+                complete = complete && _committee.sumHashOf(one.roundId, group, a) != 0;
+            }
+            if (complete) summed[found++] = seats[a];
+            (uint256 positive, uint256 negative) =
+                complete ? (uint256(one.parameters.kept), uint256(0)) : (0, one.parameters.missed);
+            reputation.record(one.roundId, seats[a], positive, negative);
+        }
+        Roster.cut(summed, found);
+    }
+
+    /// @dev Rewards of a finalised shared round, and what its updates say for coming lotteries.
+    function _reward(Case memory one, address[] memory voted, address[] memory summed) private {
+        address[] memory survivors = _committee.survivorsOf(one.roundId);
+        uint256[] memory parts = new uint256[](survivors.length);
+        int256[] memory buckets = new int256[](survivors.length);
+        for (uint256 i = 0; i < survivors.length; ++i) {
+            uint8 bucket = _committee.bucketOf(one.roundId, survivors[i]);
+            buckets[i] = int256(uint256(bucket));
+            reputation.noteBucket(survivors[i], bucket);
+            uint256 factor = SCORE_ONE;
+            if (one.medians.length != 0) {
+                // not below zero: a median is at least -10,000
+                factor = uint256(int256(SCORE_ONE) + one.medians[_committee.groupOf(one.roundId, survivors[i])]);
+            }
+            parts[i] = _committee.weightOf(one.roundId, survivors[i]) * factor;
+        }
+        // casting is safe: one of the buckets
+        // forge-lint: disable-next-line(unsafe-typecast)
+        selection.setTypical(uint8(uint256(Median.lower(buckets))));
+        address[] memory services = new address[](voted.length + summed.length);
+        for (uint256 i = 0; i < services.length; ++i) {
+            services[i] = i < voted.length ? voted[i] : summed[i - voted.length];
+        }
+        rewards.credit(one.roundId, survivors, parts, services);
+    }
+}
