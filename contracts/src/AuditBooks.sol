@@ -84,18 +84,8 @@ abstract contract AuditBooks is IAudits, Governed {
     }
 
     /// @inheritdoc IAudits
-    function mayTrainOf(uint256 roundId, address[] calldata hospitals)
-        external
-        view
-        override
-        returns (bool[] memory may)
-    {
-        uint32[] memory versions = data.versionsOf(hospitals);
-        uint32 last = _books[roundId].dataVersion;
-        may = new bool[](hospitals.length);
-        for (uint256 i = 0; i < hospitals.length; ++i) {
-            may[i] = versions[i] != 0 && versions[i] <= last; // zero: has not registered
-        }
+    function dataVersionOf(uint256 roundId) external view override returns (uint32) {
+        return _books[roundId].dataVersion;
     }
 
     /// @inheritdoc IAudits

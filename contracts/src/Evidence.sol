@@ -29,8 +29,11 @@ library Evidence {
         return uint48(Math.min(((old * fraction_) >> 32) + Math.min(added, MOST), MOST));
     }
 
-    /// @notice b + a u, 10,000 being 1.
+    /// @notice b + a u, 10,000 being 1: of evidence up to MOST, a prior above zero, a base up to 10,000.
     function score(uint256 positive, uint256 negative, uint256 prior, uint256 base) internal pure returns (uint256) {
-        return (SCORE_ONE * positive + base * prior) / (positive + negative + prior);
+        unchecked {
+            // 48 bits, 16 and 16; prior is not zero
+            return (SCORE_ONE * positive + base * prior) / (positive + negative + prior);
+        }
     }
 }

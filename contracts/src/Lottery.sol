@@ -4,25 +4,29 @@ pragma solidity 0.8.37;
 /// @notice Draws without replacement by weight: see ISelection.
 library Lottery {
     /// @notice Positions of the drawn, in the order of the draws; all positive weights, in their order, if `seats` suffice.
-    /// `weights` are used up.
+    /// `weights` are left as they were.
     function draw(bytes32 seed, uint256[] memory weights, uint256 seats)
         internal
         pure
         returns (uint256[] memory drawn)
     {
-        uint256 left = 0;
-        uint256 positive = 0;
+        (uint256 left, uint256 positive) = (0, 0);
         for (uint256 i = 0; i < weights.length; ++i) {
-            left += weights[i];
-            if (weights[i] != 0) ++positive;
+            uint256 weight = weights[i];
+            left += weight;
+            if (weight != 0) ++positive;
         }
         drawn = new uint256[](positive < seats ? positive : seats);
         if (positive <= seats) return _positive(weights, drawn);
+        uint256[] memory taken = new uint256[](seats);
         for (uint256 t = 0; t < seats; ++t) {
             uint256 place = _placeOf(weights, uint256(keccak256(abi.encode(seed, t))) % left);
-            drawn[t] = place;
+            (drawn[t], taken[t]) = (place, weights[place]);
             left -= weights[place];
             weights[place] = 0;
+        }
+        for (uint256 t = 0; t < seats; ++t) {
+            weights[drawn[t]] = taken[t];
         }
     }
 

@@ -10,6 +10,14 @@ import {EVIDENCE_ROLE, IReputation, ReputationParameters, SCORE_ONE, Standing} f
 
 /// @notice See IReputation.
 contract Reputation is IReputation, Governed {
+    /// @dev What scores of a round are made with. left: of evidence so many rounds ago, as far as it was needed already.
+    struct Scale {
+        uint256 decay;
+        uint256 prior;
+        uint256 base;
+        uint256[256] left;
+    }
+
     ReputationParameters private _parameters;
     mapping(address member => Standing) private _standings;
 
@@ -89,16 +97,20 @@ contract Reputation is IReputation, Governed {
         override
         returns (uint256[] memory scores)
     {
-        (uint256 decay, uint256 prior, uint256 base) = (_parameters.decay, _parameters.prior, _parameters.base);
-        scores = new uint256[](members.length);
-        (uint256 rounds, uint256 left) = (0, Evidence.fraction(decay, 0)); // of the member before: most differ little
-        for (uint256 i = 0; i < members.length; ++i) {
-            Standing storage own = _standings[members[i]];
-            uint256 since = _roundsSince(own.written, roundId);
-            if (since != rounds) (rounds, left) = (since, Evidence.fraction(decay, since));
-            scores[i] =
-                Evidence.score(Evidence.sum(own.positive, left, 0), Evidence.sum(own.negative, left, 0), prior, base);
+        scores = _prospectsOf(roundId, members);
+        for (uint256 i = 0; i < scores.length; ++i) {
+            scores[i] &= type(uint16).max;
         }
+    }
+
+    /// @inheritdoc IReputation
+    function prospectsOf(uint256 roundId, address[] calldata members)
+        external
+        view
+        override
+        returns (uint256[] memory)
+    {
+        return _prospectsOf(roundId, members);
     }
 
     /// @inheritdoc IReputation
@@ -122,6 +134,52 @@ contract Reputation is IReputation, Governed {
         _requireRange("qualityFull", parameters.qualityFull, 1, SCORE_ONE);
         _parameters = parameters;
         emit ReputationSet(parameters);
+    }
+
+    function _prospectsOf(uint256 roundId, address[] calldata members)
+        private
+        view
+        returns (uint256[] memory prospects)
+    {
+        Scale memory scale;
+        (scale.decay, scale.prior, scale.base) = (_parameters.decay, _parameters.prior, _parameters.base);
+        prospects = new uint256[](members.length);
+        for (uint256 i = 0; i < members.length; ++i) {
+            prospects[i] = _prospectOf(roundId, _standings[members[i]], scale);
+        }
+    }
+
+    /// @dev Reads the slot once, as it lies: with hundreds of members the fields one by one would cost more than the slot.
+    function _prospectOf(uint256 roundId, Standing storage standing, Scale memory scale)
+        private
+        view
+        returns (uint256 prospect)
+    {
+        uint256 slot;
+        assembly ("memory-safe") {
+            slot := sload(standing.slot)
+        }
+        uint256 rounds = _roundsSince(uint32(slot >> 96), roundId);
+        uint256 left = _leftOf(scale, rounds);
+        (uint256 since, uint256 selected) = (uint32(slot >> 128), uint32(slot >> 160));
+        unchecked {
+            // 48 bits times 33
+            uint256 positive = (uint48(slot) * left) >> 32;
+            uint256 negative = (uint48(slot >> 48) * left) >> 32;
+            if (selected != 0) prospect = roundId > selected ? roundId - 1 - selected : 0;
+            else if (since != 0) prospect = roundId > since ? roundId - since : 0;
+            prospect = (prospect << 24) | (uint256(uint8(slot >> 192)) << 16) | (since == 0 ? 1 << 56 : 0)
+                | Evidence.score(positive, negative, scale.prior, scale.base);
+        }
+    }
+
+    /// @dev Evidence.fraction, computed once for each number of rounds below 256.
+    function _leftOf(Scale memory scale, uint256 rounds) private pure returns (uint256 left) {
+        if (rounds >= scale.left.length) return Evidence.fraction(scale.decay, rounds);
+        left = scale.left[rounds];
+        if (left != 0) return left;
+        left = Evidence.fraction(scale.decay, rounds);
+        scale.left[rounds] = left;
     }
 
     function _roundsSince(uint256 written, uint256 roundId) private pure returns (uint256) {

@@ -3,23 +3,27 @@ pragma solidity 0.8.37;
 
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
+import {Batch} from "./Batch.sol";
 import {Governed} from "./Governed.sol";
 import {Lottery} from "./Lottery.sol";
 import {Roster} from "./Roster.sol";
 import {IAudits} from "./interfaces/IAudits.sol";
 import {HOSPITAL, IConsortium, ROUNDS_ROLE} from "./interfaces/IConsortium.sol";
-import {EVIDENCE_ROLE, IReputation, Standing} from "./interfaces/IReputation.sol";
+import {IDataRegistry} from "./interfaces/IDataRegistry.sol";
+import {EVIDENCE_ROLE, IReputation} from "./interfaces/IReputation.sol";
 import {ISelection, SelectionParameters} from "./interfaces/ISelection.sol";
 import {IStakeVault} from "./interfaces/IStakeVault.sol";
 
 /// @notice See ISelection.
 contract Selection is ISelection, Governed {
+    using Batch for uint256[];
+
     /// @dev A round with fewer is none (RoundBooks); with more, what it takes to select and settle them does not fit a transaction.
     uint256 public constant MIN_SEATS = 3;
     uint256 public constant MAX_SEATS = 64;
     uint256 public constant MAX_UNDRAWN = 128;
     /// @dev A slot each, written for the first time: 20,000 gas.
-    uint256 public constant MAX_NEWCOMERS = 100;
+    uint256 public constant MAX_NEWCOMERS = 16;
 
     /// @dev Who can be drawn, in the order of `members()`.
     struct Lot {
@@ -28,13 +32,15 @@ contract Selection is ISelection, Governed {
         address[] newcomers;
     }
 
-    /// @dev What weights are made of, beside what is known of each.
+    /// @dev What makes a hospital eligible, and its weight, beside what is known of each.
     struct Rule {
-        uint256 roundId;
+        uint256 threshold;
         uint256 minStake;
         uint256 mostStake;
         uint256 patience;
         uint256 typical;
+        bool verified;
+        uint256 dataVersion;
     }
 
     /// @inheritdoc ISelection
@@ -46,6 +52,7 @@ contract Selection is ISelection, Governed {
     /// @inheritdoc ISelection
     uint8 public override typical;
 
+    IDataRegistry private immutable _data;
     SelectionParameters private _parameters;
 
     constructor(
@@ -55,7 +62,7 @@ contract Selection is ISelection, Governed {
         IAudits audits_,
         SelectionParameters memory parameters
     ) Governed(consortium_) {
-        (vault, reputation, audits) = (vault_, reputation_, audits_);
+        (vault, reputation, audits, _data) = (vault_, reputation_, audits_, audits_.data());
         _setSelection(parameters);
     }
 
@@ -106,45 +113,66 @@ contract Selection is ISelection, Governed {
         view
         returns (Lot memory lot)
     {
-        uint96[] memory stakes = vault.activeOf(hospitals);
-        Standing[] memory standings = reputation.standingsOf(hospitals);
-        bool[] memory ready = verified ? audits.mayTrainOf(roundId, hospitals) : new bool[](0);
-        uint256 threshold = reputation.reputation().threshold;
-        Rule memory rule = _ruleOf(roundId, minStake);
-        // hospitals and scores are written over from their beginnings: no more room is needed
-        lot = Lot(hospitals, reputation.scoresOf(hospitals, roundId), new address[](hospitals.length));
+        Rule memory rule = _ruleOf(roundId, minStake, verified);
+        lot.eligible = hospitals; // written over, from its beginning
+        lot.newcomers = new address[](Math.min(hospitals.length, MAX_NEWCOMERS));
+        uint256[] memory prospects = _prospectsOf(roundId, hospitals);
+        lot.weights = prospects; // written over as well
+        uint256[] memory stakes = _ask(address(vault), IStakeVault.activeOf.selector, hospitals);
+        uint256[] memory versions =
+            verified ? _ask(address(_data), IDataRegistry.versionsOf.selector, hospitals) : stakes;
         (uint256 found, uint256 fresh) = (0, 0);
         for (uint256 i = 0; i < hospitals.length; ++i) {
-            uint256 score = lot.weights[i];
-            if (stakes[i] < minStake || score < threshold || (verified && !ready[i])) continue;
-            if (standings[i].since == 0 && fresh < MAX_NEWCOMERS) lot.newcomers[fresh++] = hospitals[i];
-            lot.weights[found] = _weight(rule, score, standings[i], stakes[i]);
-            lot.eligible[found++] = hospitals[i];
+            uint256 weight = _weight(rule, prospects.at(i), stakes.at(i), versions.at(i));
+            if (weight == 0) continue;
+            address hospital = hospitals[i];
+            if (prospects[i] >> 56 == 1 && fresh < MAX_NEWCOMERS) lot.newcomers[fresh++] = hospital;
+            prospects[found] = weight;
+            hospitals[found++] = hospital;
         }
-        Roster.cut(lot.eligible, found);
+        Roster.cut(hospitals, found);
         Roster.cut(lot.newcomers, fresh);
-        uint256[] memory weights = lot.weights;
         assembly ("memory-safe") {
-            mstore(weights, found) // no more than there were
+            mstore(prospects, found) // no more than there were
         }
     }
 
-    function _ruleOf(uint256 roundId, uint256 minStake) private view returns (Rule memory) {
-        SelectionParameters memory parameters = _parameters;
-        return Rule(roundId, minStake, parameters.stakeCap * minStake, parameters.patience, typical);
-    }
-
-    function _weight(Rule memory rule, uint256 score, Standing memory standing, uint256 stake)
+    /// @dev The weight of a hospital; zero: it is not eligible. A weight is not zero, since a threshold is not.
+    /// @param prospect See IReputation.prospectsOf.
+    function _weight(Rule memory rule, uint256 prospect, uint256 stake, uint256 version)
         private
         pure
         returns (uint256)
     {
-        uint256 waited = 0;
-        if (standing.selected != 0) waited = rule.roundId - 1 - standing.selected;
-        else if (standing.since != 0) waited = rule.roundId - standing.since;
-        uint256 quality = 4 + Math.min(standing.bucket, rule.typical);
-        uint256 sixteenths = rule.minStake == 0 ? 16 : (16 * Math.min(stake, rule.mostStake)) / rule.minStake;
-        return score * quality * sixteenths * (1 + Math.min(waited, rule.patience));
+        if (stake < rule.minStake || uint16(prospect) < rule.threshold) return 0;
+        if (rule.verified && (version == 0 || version > rule.dataVersion)) return 0;
+        unchecked {
+            // 14 bits, 9, 12 and 9; stakes are below 2^96
+            uint256 quality = 4 + _min(uint8(prospect >> 16), rule.typical);
+            uint256 sixteenths = rule.minStake == 0 ? 16 : (16 * _min(stake, rule.mostStake)) / rule.minStake;
+            uint256 patience = 1 + _min(uint32(prospect >> 24), rule.patience);
+            return uint16(prospect) * quality * sixteenths * patience;
+        }
+    }
+
+    function _ruleOf(uint256 roundId, uint256 minStake, bool verified) private view returns (Rule memory rule) {
+        (rule.minStake, rule.mostStake) = (minStake, _parameters.stakeCap * minStake);
+        (rule.patience, rule.typical) = (_parameters.patience, typical);
+        rule.threshold = reputation.reputation().threshold;
+        (rule.verified, rule.dataVersion) = (verified, verified ? audits.dataVersionOf(roundId) : 0);
+    }
+
+    function _prospectsOf(uint256 roundId, address[] memory hospitals) private view returns (uint256[] memory) {
+        bytes memory head = abi.encodePacked(IReputation.prospectsOf.selector, roundId, uint256(0x40));
+        return Batch.ask(address(reputation), head, hospitals);
+    }
+
+    function _ask(address target, bytes4 selector, address[] memory list) private view returns (uint256[] memory) {
+        return Batch.ask(target, abi.encodePacked(selector, uint256(0x20)), list);
+    }
+
+    function _min(uint256 a, uint256 b) private pure returns (uint256) {
+        return a < b ? a : b;
     }
 
     function _drawn(Lot memory lot, bytes32 seed) private view returns (address[] memory selected) {
@@ -156,11 +184,7 @@ contract Selection is ISelection, Governed {
             }
             return selected;
         }
-        uint256[] memory weights = new uint256[](count); // of its own: drawing uses them up
-        for (uint256 i = 0; i < count; ++i) {
-            weights[i] = lot.weights[i];
-        }
-        uint256[] memory drawn = Lottery.draw(seed, weights, _parameters.seats);
+        uint256[] memory drawn = Lottery.draw(seed, lot.weights, _parameters.seats);
         selected = new address[](drawn.length);
         for (uint256 i = 0; i < drawn.length; ++i) {
             selected[i] = lot.eligible[drawn[i]];

@@ -5,6 +5,7 @@ import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
+import {Batch} from "./Batch.sol";
 import {Governed} from "./Governed.sol";
 import {Roster} from "./Roster.sol";
 import {Sortition} from "./Sortition.sol";
@@ -38,6 +39,8 @@ contract Validators is IValidators, Governed, EIP712 {
 
     ValidatorParameters private _parameters;
     uint256 private _lastRound;
+    /// @dev How many members have an operator that a vote said: with none, that many slots need not be read.
+    uint256 private _operated;
     mapping(address member => address) private _operators;
     mapping(uint256 roundId => Sitting) private _sittings;
     mapping(uint256 roundId => address[]) private _committees;
@@ -103,6 +106,8 @@ contract Validators is IValidators, Governed, EIP712 {
 
     /// @inheritdoc IValidators
     function setOperator(address member, address operator) external override onlyVote {
+        if (_operators[member] != address(0)) --_operated;
+        if (operator != address(0)) ++_operated;
         _operators[member] = operator;
         emit OperatorSet(member, operator);
     }
@@ -167,13 +172,16 @@ contract Validators is IValidators, Governed, EIP712 {
     /// @dev Who can be drawn, in the order of `members()`.
     function _pool(uint256 roundId, uint256 penalty) private view returns (address[] memory pool) {
         pool = Roster.holding(consortium, VALIDATOR, type(uint256).max);
-        uint96[] memory stakes = vault.activeOf(pool);
+        uint256[] memory stakes =
+            Batch.ask(address(vault), abi.encodePacked(IStakeVault.activeOf.selector, uint256(0x20)), pool);
         uint256 count = 0;
         for (uint256 i = 0; i < pool.length; ++i) {
             if (stakes[i] >= penalty) pool[count++] = pool[i];
         }
         Roster.cut(pool, count);
-        uint256[] memory scores = reputation.scoresOf(pool, roundId);
+        uint256[] memory scores = Batch.ask(
+            address(reputation), abi.encodePacked(IReputation.scoresOf.selector, uint256(0x40), roundId), pool
+        );
         uint256 bar = _barOf(scores);
         count = 0;
         for (uint256 i = 0; i < pool.length; ++i) {
@@ -195,6 +203,7 @@ contract Validators is IValidators, Governed, EIP712 {
     }
 
     function _operatorsOf(address[] memory pool) private view returns (address[] memory operators) {
+        if (_operated == 0) return pool;
         operators = new address[](pool.length);
         for (uint256 i = 0; i < pool.length; ++i) {
             operators[i] = operatorOf(pool[i]);

@@ -282,7 +282,7 @@ abstract contract Deployment {
         Phase phase = manager.phaseOf(roundId);
         if (phase == Phase.Train) skip(PHASE_BLOCKS + 1);
         for (uint256 i = 0; i < 4 && phase == Phase.Commit; ++i) {
-            commit(roundId, hospitals[i]);
+            if (manager.participationOf(roundId, hospitals[i]).selected) commit(roundId, hospitals[i]);
         }
         for (uint256 i = 0; i < 5; ++i) {
             address member = i < 2 ? hospitals[i] : operators[i - 2];

@@ -6,7 +6,8 @@ import {Stake} from "../src/interfaces/IStakeVault.sol";
 import {SharedDeployment} from "./SharedDeployment.sol";
 import {vm} from "./Vm.sol";
 
-/// @notice Plays shared rounds from phase Share on in any order of calls, honest and not; what comes before is played honestly.
+/// @notice Plays shared rounds from phase Share on in any order of calls, honest and not; what comes before is played honestly. Votes,
+/// scores, rewards and members that leave: GovernanceHandler.
 contract SharedHandler is SharedDeployment {
     /// @notice What went wrong; empty while the contracts keep their word.
     string public broken;
@@ -24,7 +25,7 @@ contract SharedHandler is SharedDeployment {
     mapping(uint256 roundId => uint256) internal lies;
     mapping(uint256 roundId => uint256) internal named;
 
-    function setUp() public override {
+    function setUp() public virtual override {
         if (address(consortium) == address(0)) super.setUp();
     }
 
@@ -35,10 +36,8 @@ contract SharedHandler is SharedDeployment {
     }
 
     /// @dev A new round if there is none, up to phase Share.
-    function open() public {
-        uint256 roundId = manager.currentRound();
-        Phase phase = manager.phaseOf(roundId);
-        if (phase != Phase.Idle && phase < Phase.Finalised) return;
+    function open() public virtual {
+        if (isOpen()) return;
         for (uint256 i = 0; i < 7; ++i) {
             if (vault.stakeOf(cast[i]).active < 110) try this.stakeAs(cast[i], 20) {} catch {}
         }
@@ -130,7 +129,7 @@ contract SharedHandler is SharedDeployment {
         }
     }
 
-    function advanceAs() external {
+    function advanceAs() external virtual {
         uint256 roundId = manager.currentRound();
         Phase from = manager.phaseOf(roundId);
         if (from < Phase.Share || from >= Phase.Finalised) return;
@@ -170,7 +169,7 @@ contract SharedHandler is SharedDeployment {
 
     function play(Phase until) external {
         uint256 roundId = manager.currentRound();
-        while (manager.phaseOf(roundId) != until) {
+        while (manager.phaseOf(roundId) < until) {
             work(roundId);
             advance(roundId);
         }
@@ -218,6 +217,11 @@ contract SharedHandler is SharedDeployment {
     function stakes(address member) internal view returns (uint256) {
         Stake memory own = vault.stakeOf(member);
         return uint256(own.active) + own.unlocking;
+    }
+
+    function isOpen() public view returns (bool) {
+        Phase phase = manager.phaseOf(manager.currentRound());
+        return phase != Phase.Idle && phase < Phase.Finalised;
     }
 
     function isLeftOut(uint256 roundId, address hospital) internal view returns (bool) {

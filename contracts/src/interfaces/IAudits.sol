@@ -128,8 +128,8 @@ interface IAudits is IGoverned {
     /// @notice Whether a hospital has data that stand since before the round was opened.
     function mayTrain(uint256 roundId, address hospital) external view returns (bool);
 
-    /// @notice The same of many, in their order.
-    function mayTrainOf(uint256 roundId, address[] calldata hospitals) external view returns (bool[] memory);
+    /// @notice `IDataRegistry.version()` at the opening of a round: data with a later version, or without one, may not train in it.
+    function dataVersionOf(uint256 roundId) external view returns (uint32);
 
     /// @notice What a hospital committed to.
     function statesOf(uint256 roundId, address hospital) external view returns (StateCommitment memory);

@@ -101,6 +101,10 @@ interface IReputation is IGoverned {
     /// @notice Scores of many in a round, in their order.
     function scoresOf(address[] calldata members, uint256 roundId) external view returns (uint256[] memory);
 
+    /// @notice What a lottery has to know of many, in their order, a word for each. From the lowest bit: score in the round (16 bits),
+    /// bucket (8), rounds waited (32; ISelection), whether no lottery was noted for it yet (1).
+    function prospectsOf(uint256 roundId, address[] calldata members) external view returns (uint256[] memory);
+
     /// @notice r and s of a member in a round.
     function evidenceOf(address member, uint256 roundId) external view returns (uint256 positive, uint256 negative);
 }

@@ -23,7 +23,7 @@ struct SelectionParameters {
 /// bucket: of the proven norm of the hospital's last release, b for a norm below 2^b units: doubling a norm adds 1, and what is
 /// above `typical`, the lower median of the buckets in the last settled shared round, adds nothing.
 /// waited: roundId - 1 - selected if it was ever selected, else roundId - since, else (its first lottery) 0. since is noted for
-/// the first MAX_NEWCOMERS (100) of the eligible without one, in the order of `members()`: a lottery stays within a transaction
+/// the first MAX_NEWCOMERS (16) of the eligible without one, in the order of `members()`: a lottery stays within a transaction
 /// however many are new; the others begin to wait a lottery later.
 /// (Without a minimum stake the stake's factor is 16.)
 /// Draw t = 0, 1, .. takes, in the order of `members()`, the first hospital at which the weights up to and including it exceed
