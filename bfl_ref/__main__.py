@@ -78,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
     if "audits" in summary:
         print("\n" + report.audits_line(summary["audits"]))
     if "sharing" in summary:
-        print(report.releases_line(summary["sharing"]))
+        print(report.sharing_line(summary["sharing"]))
     if "privacy" in summary:
         print("\n" + "\n".join(report.privacy_lines(summary["privacy"])))
     print(f"\n{options.out / stamp}/report.html has figures and rounds")
@@ -152,7 +152,7 @@ def run(options: argparse.Namespace, prepared: Prepared, folder: Path) -> dict[s
             summary["audits"] = {"rate": options.audit_rate, **chain.audits()}
         if sharing:
             seats = {"aggregators": sharing.aggregators, "threshold": sharing.threshold}
-            summary["sharing"] = {**seats, **chain.releases()}
+            summary["sharing"] = {**seats, **chain.sharing()}
         if private:
             summary["privacy"] = {
                 "mechanism": private.mechanism,
@@ -207,7 +207,7 @@ def draw(federation: data.Federation, summary: dict[str, Any], chain: OnChain, f
     if "audits" in summary:
         notes.append(report.audits_line(summary["audits"]))
     if "sharing" in summary:
-        notes.append(report.releases_line(summary["sharing"]))
+        notes.append(report.sharing_line(summary["sharing"]))
     notes += [PRIVACY, *report.privacy_lines(summary["privacy"])] if "privacy" in summary else [NO_PRIVACY]
     report.write_html(summary, notes, pictures, table, folder / "report.html")
 

@@ -6,7 +6,7 @@ Hospitals commit to their updates on chain, and put them into the store once nob
 what was committed; every validator repeats the average before it votes, and two thirds of the votes put the new model in
 force. In a basic round draw, prove and share pass through; in a verified one (verified.py) the validators' beacon seeds the
 noise and draws audits, and who does not prove its audited steps is out; in a shared one (shared.py) no update is opened
-ever: hospitals prove what they share, aggregators publish sums. Settle passes through still.
+ever: hospitals prove what they share, aggregators prove the sums that they publish. Settle passes through still.
 
 A member is an object whose methods answer what a phase asks of it; None is silence. Tests put dishonest members in.
 """
@@ -21,13 +21,13 @@ from eth_utils import keccak
 from .aggregation import FLOATS, SALT_BYTES, Origin, Rule, pack_update
 from .chain.contracts import System
 from .chain.errors import ContractError, PhaseNotOver, ReplayedSubmission
-from .chain.events import Event, HospitalExcluded, SumDecoded, SumSubmitted, UpdateCommitted
+from .chain.events import Event, HospitalExcluded, SumDecoded, UpdateCommitted
 from .chain.records import Content, Phase, Role, Stage, TrainingParameters
 from .data import Silo
 from .integers import INTEGERS, next_of_sums
 from .learning import TrainConfig, local_update
 from .privacy.ledger import Budget, BudgetExhausted
-from .proving import ProofTask, Prover, ReleaseTask, prove_here
+from .proving import ProofTask, Prover, ReleaseTask, SumTask, prove_here
 from .store import Store, canonical_json, cid_of
 
 E = TypeVar("E", bound=Event)
@@ -156,11 +156,15 @@ class Member:
     def confirm(self, round_: Round) -> None:
         """Phase share: an aggregator has all that it may still get."""
 
-    def add(self, round_: Round) -> None:
-        """Phase aggregate: an aggregator's sums."""
+    def sums(self, round_: Round) -> list[SumTask]:
+        """Phase aggregate: what an aggregator has to add up and prove, a sum for each group."""
+        return []
+
+    def add(self, round_: Round, task: SumTask, proof: bytes | None) -> None:
+        """Phase aggregate: hand a sum in with its proof; None: there is none."""
 
     def open(self, round_: Round) -> None:
-        """Phase aggregate: the totals, from everybody's sums."""
+        """Phase aggregate: the totals, from as many sums as it takes."""
 
     def commit(self, round_: Round, update: Any) -> bytes | None:
         """Phase commit: CID, digest and row count of the salted update on chain. Returns the file itself, which goes into
@@ -225,7 +229,7 @@ def play_round(
     """Lead one round from open to its end; who is silent, late or refused is passed over, and the round goes on.
 
     members: those that take part, hospitals and operators. The first validator opens, the first voter advances.
-    config: how basic members train; verified ones train as the contract says. prover: makes the audited proofs.
+    config: how basic members train; verified ones train as the contract says. prover: makes all proofs that are asked for.
     """
     parties: dict[str, Member] = {member.account.address: member for member in members}
     refused: dict[str, ContractError] = {}
@@ -284,11 +288,9 @@ def play_round(
         each(aggregators, lambda member: member.confirm(round_))
 
     def total() -> None:
-        each(aggregators, lambda member: member.add(round_))
-        *_, sum_until, _ = system.committee.stages_of(round_id)
-        count, _ = system.committee.groups_of(round_id)
-        if len(round_.events(SumSubmitted)) < count * len(system.committee.seats_of(round_id)):
-            system.node.wait_blocks(sum_until - system.node.web3.eth.block_number)
+        asked = [(m, t) for m in aggregators for t in m.sums(round_)]
+        for (member, task), proof in zip(asked, prover([task for _, task in asked]), strict=True):
+            each([member], lambda m, t=task, p=proof: m.add(round_, t, p))  # type: ignore[misc]
         each(aggregators, lambda member: member.open(round_))
 
     def prove() -> None:

@@ -411,7 +411,8 @@ class HospitalExcluded(Event):
 @dataclass(frozen=True)
 class SharingSet(Event):
     parameters: SharingParameters
-    verifiers: tuple
+    release_verifiers: tuple
+    sum_verifiers: tuple
 
 
 @dataclass(frozen=True)
@@ -495,7 +496,6 @@ class SumDecoded(Event):
     round_id: int
     group: int
     total: bytes
-    wrong: int
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,7 @@ class SumShare(Air):
 
 @dataclass(frozen=True, eq=False)
 class Addends:
-    """What one seat holds of a group. shares (h, 36 halves), salts (h, k) field, h = 1 .. 5 hospitals, k of `SumShare.salts`."""
+    """What a seat holds of a group of h = 1 .. 5. shares (h, 36 halves), salts (h, k): field, k of `SumShare.salts`."""
 
     shares: F
     salts: F

@@ -77,7 +77,7 @@ abstract contract Deployment {
         data = new DataRegistry(consortium, vault);
         beacon = new Beacon(consortium, vault);
         audits = new Audits(consortium, vault, registry, data, beacon, verifiers(), training());
-        committee = new Committee(consortium, vault, data, audits, beacon, releases(), sharing());
+        committee = new Committee(consortium, vault, data, audits, beacon, releases(), sumVerifiers(), sharing());
         manager = new RoundManager(consortium, vault, registry, beacon, audits, committee, parameters());
         privacy = new PrivacyLedger(consortium);
         Power[] memory powers = new Power[](15);
@@ -110,10 +110,12 @@ abstract contract Deployment {
     function verifiers() internal virtual returns (IStarkVerifier[2] memory none) {}
 
     function sharing() internal virtual returns (SharingParameters memory) {
-        return SharingParameters(5, 3, 7, 0, 0);
+        return SharingParameters(5, 3, 7, 0);
     }
 
     function releases() internal virtual returns (IStarkVerifier[2] memory none) {}
+
+    function sumVerifiers() internal virtual returns (IStarkVerifier[2] memory none) {}
 
     function content(string memory name) internal pure returns (Content memory) {
         return Content(keccak256(bytes.concat("file", bytes(name))), keccak256(bytes(name)), 0x55);

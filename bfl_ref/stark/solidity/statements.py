@@ -16,8 +16,8 @@ def on_chain() -> dict[str, Setup]:
 
     Membership: what costs least gas at under a second of proving. One FRI layer only: 73 final coefficients cost less
     than opening a second one. Training: what costs least gas at some two seconds of proving (wide: four). Release: the same
-    as membership, for five aggregators of whom three suffice. Sum: least gas at under a second in one thread, which blow-up 256
-    takes (128: 7% more gas in 60% of the time).
+    as membership, for five aggregators of whom three suffice. Sum: least gas at under a second in one thread; blow-up 128
+    would cost 7% more gas in 60% of the time.
     """
     membership, fibonacci, ranges = Membership(), Fibonacci(), Ranges(256, 8)
     return {
