@@ -1,6 +1,9 @@
 """A shared round through the client, on the real contracts but for the verifiers: shares, complaints, sums, slashes."""
 
 import random
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import replace
 from itertools import combinations
 from types import SimpleNamespace
 
@@ -25,7 +28,6 @@ from test_chain_verified import (
 )
 
 from bfl_ref.chain import errors
-from bfl_ref.chain.committee import Committee
 from bfl_ref.chain.compile import compile_contracts
 from bfl_ref.chain.contracts import Genesis, deploy
 from bfl_ref.chain.events import (
@@ -39,15 +41,19 @@ from bfl_ref.chain.events import (
     SumSubmitted,
     SurvivorsFixed,
 )
-from bfl_ref.chain.node import open_chain
+from bfl_ref.chain.node import Node, open_chain
 from bfl_ref.chain.records import AbortReason, Content, Phase, Release, RoundParameters, SharingParameters
+from bfl_ref.chain.stark import deploy_verifier, generated_evaluators
 from bfl_ref.chain.transactions import transact
 from bfl_ref.fixed_point.digests import digest_bytes
+from bfl_ref.proving import SumTask, prove_step
 from bfl_ref.sharing.decoding import decode
 from bfl_ref.sharing.digest import digest
 from bfl_ref.sharing.groups import partition
 from bfl_ref.sharing.shamir import random_coefficients, share, signed
 from bfl_ref.stark.field import F, from_bytes, to_bytes
+from bfl_ref.stark.setup import Domain
+from bfl_ref.stark.solidity.statements import sum_setup
 from bfl_ref.statements.sum_share import Addends, SumShare, fill
 from bfl_ref.store import cid_of
 
@@ -56,9 +62,9 @@ DURATIONS = (60, 5, 30, 40, 30, 20, 30, 20, 5)
 SLOTS, SALTS = 36, 4
 
 
-@pytest.fixture
-def stage():
-    """Four hospitals that do everything; verifiers that take the statement's hash for its proof."""
+@contextmanager
+def opened(sums: Callable[[Node], str] | None = None):
+    """Four hospitals that do everything; verifiers that take the statement's hash for its proof. sums: who verifies sums."""
     with open_chain("embedded") as node:
         hospitals = node.accounts[:4]
         stub = compile_contracts(["test/StubVerifier.sol"])["StubVerifier"]
@@ -70,8 +76,8 @@ def stage():
         genesis = Genesis(
             members, balances, content("genesis"), parameters, training=TRAINING, sharing=SHARING
         )
-        narrow = (verifier, None)
-        system = deploy(node, genesis, node.accounts[9], narrow, narrow, narrow)
+        narrow, of_sums = (verifier, None), (sums(node) if sums else verifier, None)
+        system = deploy(node, genesis, node.accounts[9], narrow, narrow, of_sums)
         for hospital, rows in zip(hospitals, ROWS, strict=True):
             system.token.approve(system.vault.address, 2 * STAKE, sender=hospital)
             system.vault.lock(2 * STAKE, sender=hospital)
@@ -79,6 +85,12 @@ def stage():
             leaves = content("leaves")
             system.data.register(digests(hospital.address, rows), rows, seed, leaves, sender=hospital)
         yield SimpleNamespace(system=system, hospitals=hospitals, verifier=verifier, node=node)
+
+
+@pytest.fixture
+def stage():
+    with opened() as made:
+        yield made
 
 
 def shared_by(round_id: int, hospital: str) -> tuple[np.ndarray, F, F]:
@@ -242,11 +254,51 @@ def test_contract_decodes_as_the_package_does(stage):
         taken = stage.node.web3.provider.make_request("evm_snapshot", [])["result"]
         chosen = {seat: sums[seat] for seat in pair}
         system.committee.decode(round_id, 0, chosen, sender=stage.hospitals[0])
-        (said,) = Committee.events(system.committee, logs(stage))
+        (said,) = system.committee.events(logs(stage))
         assert from_bytes(said.total).tolist() == whole.total.tolist()
         part = decode({seat: from_bytes(each) for seat, each in chosen.items()}, SHARING.threshold)
         assert (part.total == whole.total).all()
         stage.node.web3.provider.make_request("evm_revert", [taken])
+
+
+def test_a_real_proof_is_taken_and_no_other():
+    """StarkVerifier behind the committee: it takes the proof of the right sum once, from that seat, in that round."""
+
+    def real(node):
+        evaluator = generated_evaluators()["SumEvaluator"]
+        return deploy_verifier(node, sum_setup(1), evaluator, node.accounts[9]).address
+
+    with opened(real) as stage:
+        system, committee = stage.system, stage.system.committee
+        accounts = {a.address: a for a in stage.hospitals}
+        round_id = to_share(stage)
+        for hospital in stage.hospitals:
+            committee.confirm(round_id, sender=hospital)
+        advance(system, round_id)
+        first, second, *_ = committee.seats_of(round_id)
+        domain = Domain(stage.node.web3.eth.chain_id, committee.address, round_id, first)
+        addends = addends_of(system, round_id, 0)
+        proof = prove_step(SumTask(0, addends, domain, seed=0))
+        elsewhere = prove_step(SumTask(0, addends, replace(domain, round_id=round_id + 1), seed=0))
+        sums = sum_of(system, round_id, 0), sum_of(system, round_id, 1)
+        false = sums[0][:-1] + bytes([sums[0][-1] ^ 1])
+        for sender, total, given in (
+            (first, false, proof),
+            (first, sums[1], proof),
+            (first, sums[0], elsewhere),
+            (second, sums[0], proof),
+            (second, sums[1], proof),
+        ):
+            with pytest.raises(errors.OodMismatch):
+                committee.submit_sum(round_id, 0, total, given, sender=accounts[sender])
+        for given in (proof[:-1], b""):
+            with pytest.raises(errors.BadLength):
+                committee.submit_sum(round_id, 0, sums[0], given, sender=accounts[first])
+        committee.submit_sum(round_id, 0, sums[0], proof, sender=accounts[first])
+        assert [(e.seat, e.sum) for e in told(system, SumSubmitted)] == [(0, sums[0])]
+        assert max(system.gas["Committee.submitSum"]) < 2_600_000
+        with pytest.raises(errors.AlreadySummed):
+            committee.submit_sum(round_id, 0, sums[0], proof, sender=accounts[first])
 
 
 def logs(stage):

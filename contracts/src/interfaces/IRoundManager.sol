@@ -90,7 +90,7 @@ struct Participation {
 /// left one unproven. Without a beacon value, or with too few hospitals left, it is aborted.
 /// A shared round awaits more than that. Commit - of states and shares (`commitShared`). Share - the committee's seats confirm, and
 /// hospitals answer complaints; leaving it fixes the survivors. Aggregate - seats submit sums, which are decoded; candidates are
-/// taken once all are. Without every sum it is aborted; leaving it slashes who was wrong or silent.
+/// taken once all are. Without every sum it is aborted; leaving it slashes who proved none.
 /// Aggregate - aggregators submit candidates; left when all have, or at the deadline with one at least.
 /// Finalise - validators vote; left when two thirds of the round's validators chose one candidate (it is then in force),
 /// aborted when that has become impossible or at the deadline.
