@@ -8,8 +8,10 @@ aggregator lied in one parameter, which is found and named. The decoded sum must
 Uplink: what one hospital sends to all aggregators, without the envelopes of encryption and the salts of digests.
 release: the proof of a 36-weight update (35 and a bias) for the same committee, at 100 proven bits, zero knowledge on;
 `prove_s` includes filling the trace, `verify_gas` is IStarkVerifier in a transaction of its own. wide: of 72 weights.
+sum, wide_sum: the same of a seat's sum over five hospitals.
 round: the second round of the four thyroid hospitals on the embedded chain, a tenth of the steps audited, proofs in a pool,
-five aggregator processes; seconds waited for releases and audits, and the rest: training, chain, verification on it.
+five aggregator processes. Seconds waited for proofs (`releases_s`, `audits_s`, `sums_s`), seconds inside the transactions
+that carry them (`release_verify_s`, `audit_verify_s`, `sum_verify_s`), and the rest: training, shares, other transactions.
 --quick: the same, once instead of the best of three, and no round.
 """
 
@@ -18,6 +20,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -49,11 +52,14 @@ from bfl_ref.sharing import (
 )
 from bfl_ref.stark.field import F, P, random_base
 from bfl_ref.stark.prover import prove
-from bfl_ref.stark.solidity.statements import release_setup
+from bfl_ref.stark.setup import Setup
+from bfl_ref.stark.solidity.statements import release_setup, sum_setup
 from bfl_ref.stark.verifier import verify
+from bfl_ref.statements import release_trace, sum_share
 from bfl_ref.statements.poseidon2 import DIGEST
 from bfl_ref.statements.release import Release
-from bfl_ref.statements.release_trace import Sharing, fill
+from bfl_ref.statements.release_trace import Sharing
+from bfl_ref.statements.sum_share import PLACES, Addends, SumShare
 from bfl_ref.store import FolderStore
 
 PARAMETERS, HOSPITALS, AGGREGATORS, THRESHOLD = 1_000_000, 10, 5, 3
@@ -121,17 +127,31 @@ def release(halves: int, repeats: int) -> dict[str, Any]:
     coefficients = random_coefficients(air.slots, THRESHOLD, rng.bytes)
     salts = random_base((AGGREGATORS, air.salts), rng.bytes)
     sharing = Sharing(moved, model, 264, coefficients, salts)
+    return {"weights": air.slots, **proving(made, lambda: release_trace.fill(air, sharing), repeats)}
+
+
+def sum_proof(halves: int, repeats: int) -> dict[str, Any]:
+    """One seat's sum over a full group: proven, verified in Python and by the contract."""
+    made, rng = sum_setup(halves), np.random.default_rng(SEED).bytes
+    air = made.air
+    assert isinstance(air, SumShare)
+    addends = Addends(random_base((PLACES, air.slots), rng), random_base((PLACES, air.salts), rng))
+    return {"weights": air.slots, **proving(made, lambda: sum_share.fill(air, addends), repeats)}
+
+
+def proving(made: Setup, filled: Callable[[], tuple[F, F]], repeats: int) -> dict[str, Any]:
+    """One proof of a trace that is filled each time."""
+    air = made.air
     first_proof()  # compiled code
 
     def once() -> tuple[bytes, F]:
-        trace, public = fill(air, sharing)
+        trace, public = filled()
         return prove(made, trace, public, DOMAIN), public
 
     prove_s, (proof, public) = min((timed(once) for _ in range(repeats)), key=lambda run: run[0])
     verify_s = min(timed(lambda: verify(made, proof, public.tolist(), DOMAIN))[0] for _ in range(repeats))
     cost = on_chain(made, proof, public)
     return {
-        "weights": air.slots,
         "columns": sum(air.widths[:2]) + 5 * air.widths[2],
         "trace_rows": air.length,
         "prove_s": round(prove_s, 3),
@@ -159,19 +179,41 @@ def shared_round() -> dict[str, float]:
         made = assemble(node, store, federation, start, rng, training, sharing=sharing, keep=keep)
         task = put_task(store, federation.name, training)
         for _ in range(2):  # the first waits for processes that start
-            measured, begin = Measured(pool), time.perf_counter()
-            outcome = play_round(made.system, store, made.members, task, TrainConfig(), measured)
+            system, measured = made.system, Measured(pool)
+            verify = {
+                "release_verify_s": seconds_in(system.rounds, "commit_shared"),
+                "audit_verify_s": seconds_in(system.audits, "prove"),
+                "sum_verify_s": seconds_in(system.committee, "submit_sum"),
+            }
+            begin = time.perf_counter()
+            outcome = play_round(system, store, made.members, task, TrainConfig(), measured)
             total = time.perf_counter() - begin
             assert outcome.phase is Phase.FINALISED and not outcome.refused
-    releases, audits = sum(measured.release_seconds), sum(measured.seconds)
-    parts = {
-        "total_s": total,
-        "releases_s": releases,
-        "audits_s": audits,
-        "rest_s": total - releases - audits,
+    waited = {
+        "releases_s": measured.release_seconds,
+        "audits_s": measured.seconds,
+        "sums_s": measured.sum_seconds,
     }
-    counts = {"releases": len(measured.release_seconds), "audits": len(measured.seconds)}
+    parts = {name: sum(seconds) for name, seconds in (waited | verify).items()}
+    parts = {"total_s": total, **parts, "rest_s": total - sum(parts.values())}
+    counts = {name.removesuffix("_s"): len(seconds) for name, seconds in waited.items()}
     return {**{name: round(value, 1) for name, value in parts.items()}, **counts}
+
+
+def seconds_in(client: Any, name: str) -> list[float]:
+    """From now on, the seconds of each call of a client's method."""
+    call, seconds = getattr(type(client), name).__get__(client), []
+
+    @wraps(call)
+    def measured(*arguments: Any, **named: Any) -> Any:
+        begin = time.perf_counter()
+        try:
+            return call(*arguments, **named)
+        finally:
+            seconds.append(time.perf_counter() - begin)
+
+    setattr(client, name, measured)
+    return seconds
 
 
 def summary(parameters: int, hospitals: int, seats: int, threshold: int, repeats: int) -> dict[str, Any]:
@@ -214,8 +256,14 @@ def main() -> None:
             f"{mode:12} {line['share_s']:8.3f} {line['aggregate_s']:8.3f} {line['decode_s']:8.3f} {line['total_s']:8.3f}"
             f" {line['uplink_bytes']:11,} {found['uplink_over_plain_update'][mode]:8.4f}"
         )
-    for name, halves in (("release", 1), ("wide", 2)):
-        found[name] = line = release(halves, REPEATS)
+    proofs = {
+        "release": (release, 1),
+        "wide": (release, 2),
+        "sum": (sum_proof, 1),
+        "wide_sum": (sum_proof, 2),
+    }
+    for name, (run, halves) in proofs.items():
+        found[name] = line = run(halves, REPEATS)
         print(
             f"{name}: {line['weights']} weights, {line['columns']} columns x {line['trace_rows']} rows, "
             f"prove {line['prove_s']} s, {line['proof_bytes']:,} bytes, verify {line['verify_s']} s, "

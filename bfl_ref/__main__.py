@@ -78,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
     if "audits" in summary:
         print("\n" + report.audits_line(summary["audits"]))
     if "sharing" in summary:
-        print(report.releases_line(summary["sharing"]))
+        print(report.sharing_line(summary["sharing"]))
     if "standings" in summary:
         print("\n" + report.text_rows(report.standings_rows(summary["standings"])))
     if "privacy" in summary:
@@ -155,7 +155,7 @@ def run(options: argparse.Namespace, prepared: Prepared, folder: Path) -> dict[s
         if sharing:
             summary["standings"] = chain.standings
             seats = {"aggregators": sharing.aggregators, "threshold": sharing.threshold}
-            summary["sharing"] = {**seats, **chain.releases()}
+            summary["sharing"] = {**seats, **chain.sharing()}
         if private:
             summary["privacy"] = {
                 "mechanism": private.mechanism,
@@ -210,7 +210,7 @@ def draw(federation: data.Federation, summary: dict[str, Any], chain: OnChain, f
     if "audits" in summary:
         notes.append(report.audits_line(summary["audits"]))
     if "sharing" in summary:
-        notes.append(report.releases_line(summary["sharing"]))
+        notes.append(report.sharing_line(summary["sharing"]))
     notes += [PRIVACY, *report.privacy_lines(summary["privacy"])] if "privacy" in summary else [NO_PRIVACY]
     tables = {"Rounds, as the chain records them": table}
     if "standings" in summary:

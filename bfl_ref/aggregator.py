@@ -1,4 +1,4 @@
-"""An aggregator: it takes one share of each hospital's update, checks it against the chain, and adds shares up.
+"""An aggregator: it takes one share of each hospital's update, checks it against the chain, and keeps it to be added up.
 
     message = "bfl_ref/share/1\\0" | round key 32 | hospital 20 | sealed (share | salt), each element 4 bytes little-endian
 
@@ -18,9 +18,9 @@ from eth_utils import to_canonical_address, to_checksum_address
 
 from .fixed_point.digests import digest_bytes
 from .sealing import SEALING_BYTES, DoesNotOpen, Rng, public_key, seal, unseal
-from .sharing import digest, pack, salt_length, sum_shares, unpack
+from .sharing import digest, pack, salt_length, unpack
 from .sharing.frugal import ELEMENT_BYTES
-from .stark.field import F, P, to_bytes
+from .stark.field import F, P
 
 MAGIC = b"bfl_ref/share/1\0"
 ROUND_KEY_BYTES, ADDRESS_BYTES, DIGEST_BYTES, SEAT_BYTES = 32, 20, 32, 2
@@ -128,7 +128,7 @@ class Aggregator:
         self.public_key = public_key(self._private)
         self._owed: Owed | None = None
         self._digests: dict[bytes, bytes] = {}
-        self._shares: dict[bytes, F] = {}
+        self._shares: dict[bytes, bytes] = {}  # share | salt
 
     def expect(self, round_key: bytes, seat: int, digests: Mapping[str, bytes], length: int) -> None:
         """A round begins; the shares of the one before are forgotten. Arguments as `Owed` has them, from the chain."""
@@ -171,10 +171,11 @@ class Aggregator:
         """Checksummed addresses of the hospitals whose shares are held, ascending."""
         return tuple(to_checksum_address(hospital) for hospital in sorted(self._shares))
 
-    def sum_of(self, hospitals: Sequence[str]) -> bytes:
-        """sum_i share_i mod p over these hospitals, without salts: 4 bytes an element, big-endian, as contracts read it.
+    def shares_of(self, hospitals: Sequence[str]) -> bytes:
+        """share | salt of each of these hospitals, in their order: 4 bytes an element, little-endian.
 
-        MissingShare for one that is not held; ValueError for none, or one twice.
+        For the seat's owner alone, who adds them up and proves the sum. MissingShare for one that is not held; ValueError
+        for none, or one twice.
         """
         wanted = [to_canonical_address(hospital) for hospital in hospitals]
         if not wanted or len(set(wanted)) < len(wanted):
@@ -182,7 +183,7 @@ class Aggregator:
         for hospital in wanted:
             if hospital not in self._shares:
                 raise MissingShare(to_checksum_address(hospital))
-        return to_bytes(sum_shares([self._shares[hospital] for hospital in wanted]))
+        return b"".join(self._shares[hospital] for hospital in wanted)
 
     def _known(self, hospital: bytes) -> Owed:
         if self._owed is None or hospital not in self._digests:
@@ -197,7 +198,7 @@ class Aggregator:
         share, salt = elements[: owed.length], elements[owed.length :]
         if digest_bytes(digest(share, salt)) != self._digests[hospital]:
             raise WrongShare(f"what {to_checksum_address(hospital)} sent has another digest")
-        self._shares[hospital] = share.copy()  # not a view, which would keep the salt
+        self._shares[hospital] = plain
 
 
 def share_message(

@@ -1,4 +1,4 @@
-"""An aggregator in a process of its own, which anybody can talk to over loopback and only its owner can ask for sums.
+"""An aggregator in a process of its own, which anybody can talk to over loopback and only its owner can ask for shares.
 
     anybody, TCP      length 4 big-endian | message, at most 1 MB    ->  one byte: 0 kept, else which refusal
     the owner, pipe   one byte what to do | arguments                ->  one byte how it went | answer
@@ -42,7 +42,7 @@ START_SECONDS, ANSWER_SECONDS, STOP_SECONDS = 120.0, 10.0, 5.0
 
 DONE, MISSING, BAD_REQUEST = 0, 254, 255  # and 1 + i: REFUSALS[i]
 MALFORMED = 1 + REFUSALS.index(MalformedMessage)
-EXPECT, LEARN, HELD, SUM, STOP = range(1, 6)
+EXPECT, LEARN, HELD, SHARES, STOP = range(1, 6)
 
 Address = tuple[str, int]
 
@@ -126,10 +126,10 @@ def _answer_of(do: Callable[[], bytes | None]) -> bytes:
 
 
 def _obey(aggregator: Aggregator, request: bytes) -> bytes:
-    """EXPECT `Owed`, LEARN hospital | elements, HELD, SUM hospitals: done, and its result.  An error for anything else."""
+    """EXPECT `Owed`, LEARN hospital | elements, HELD, SHARES hospitals: done, and the result.  An error for all else."""
     what, rest = request[0], request[1:]
-    if what == SUM:
-        return aggregator.sum_of(_addresses(rest))
+    if what == SHARES:
+        return aggregator.shares_of(_addresses(rest))
     if what == HELD and not rest:
         return b"".join(map(to_canonical_address, aggregator.held))
     if what == EXPECT:
@@ -223,9 +223,9 @@ class AggregatorProcess:
         """As `Aggregator.held`."""
         return tuple(_addresses(self._ask(HELD)))
 
-    def sum_of(self, hospitals: Sequence[str]) -> bytes:
-        """As `Aggregator.sum_of`."""
-        return self._ask(SUM, *map(to_canonical_address, hospitals))
+    def shares_of(self, hospitals: Sequence[str]) -> bytes:
+        """As `Aggregator.shares_of`."""
+        return self._ask(SHARES, *map(to_canonical_address, hospitals))
 
     def _ask(self, what: int, *arguments: bytes) -> bytes:
         _ = self.address  # the first question waits until the process listens

@@ -27,7 +27,7 @@ from .protocol import SHARED_DURATIONS
 from .sealing import public_key
 from .shared import Keep, SharedMember, keep_here
 from .stark.field import random_base
-from .stark.solidity.statements import release_setup, training_setup
+from .stark.solidity.statements import release_setup, sum_setup, training_setup
 from .statements.poseidon2 import DIGEST
 from .store import Store
 from .verified import VerifiedMember, encryption_key, register
@@ -129,6 +129,7 @@ def assemble(
     )
     verifiers: list[str | None] = [None, None]
     releases: list[str | None] = [None, None]
+    sums: list[str | None] = [None, None]
     deployer = members[0].account
     if training:
         name = {1: "TrainingEvaluator", 2: "WideTrainingEvaluator"}[training.halves]
@@ -140,7 +141,10 @@ def assemble(
         made = release_setup(training.halves, sharing.aggregators, sharing.threshold)
         contract = deploy_verifier(node, made, release_evaluator(made), deployer)
         releases[training.halves - 1] = contract.address
-    system = deploy(node, genesis, deployer, verifiers, releases)
+        name = {1: "SumEvaluator", 2: "WideSumEvaluator"}[training.halves]
+        contract = deploy_verifier(node, sum_setup(training.halves), generated_evaluators()[name], deployer)
+        sums[training.halves - 1] = contract.address
+    system = deploy(node, genesis, deployer, verifiers, releases, sums)
     for one in members:
         system.token.approve(system.vault.address, STAKE, sender=one.account)
         system.vault.lock(STAKE, sender=one.account)
@@ -171,10 +175,10 @@ def economy_parameters(seats: int = SEATS, validators: int = VALIDATORS) -> Econ
 
 
 def sharing_parameters(aggregators: int = 5, threshold: int = 3) -> SharingParameters:
-    """What a shared federation of the default cast begins with.  Norms up to 16; a wrong sum costs half a stake, silence a
-    tenth.
+    """What a shared federation of the default cast begins with.  Norms up to 16; a sum that is not proven in time costs a
+    tenth of a stake.
 
-    Who has less than half a stake left is not seated: its seat is vacant, which is as if it were silent.
+    Who has less than that left is not seated: its seat is vacant, which is as if it were silent.
 
     ValueError for more aggregators than the cast has, or another threshold than 2 to aggregators.
     """
@@ -183,7 +187,7 @@ def sharing_parameters(aggregators: int = 5, threshold: int = 3) -> SharingParam
         raise ValueError(f"aggregators: expected 2 to {most}, got {aggregators}")
     if not 2 <= threshold <= aggregators:
         raise ValueError(f"threshold: expected 2 to {aggregators} (aggregators), got {threshold}")
-    return SharingParameters(aggregators, threshold, MAX_BUCKET, STAKE // 2, STAKE // 10)
+    return SharingParameters(aggregators, threshold, MAX_BUCKET, STAKE // 10)
 
 
 def training_parameters(

@@ -48,7 +48,7 @@ class OnChain:
 
     curve: scores before the first round and after each.  gas, transactions: of all rounds, set-up not counted.
     proof_seconds, proof_bytes: of all audited proofs, in order; none in a basic federation.
-    release_seconds, release_bytes: the same of release proofs, in shared rounds.
+    release_seconds, release_bytes, sum_seconds, sum_bytes: the same of release proofs and of sums, in shared rounds.
     standings: of each member.   privacy: `private.spent` of the hospitals; empty if nothing is private.
     exhausted: why the last round was not reached.
     """
@@ -63,6 +63,8 @@ class OnChain:
     proof_bytes: list[int]
     release_seconds: list[float]
     release_bytes: list[int]
+    sum_seconds: list[float]
+    sum_bytes: list[int]
     standings: dict[str, dict[str, float]]
     privacy: dict[str, dict[str, float]]
     exhausted: str
@@ -93,14 +95,18 @@ class OnChain:
             "gas_per_proof": _mean(self.system.gas.get("Audits.prove", [])),
         }
 
-    def releases(self) -> dict[str, float]:
-        """What was shared in all rounds: releases, seconds, bytes and gas of each, aggregators that were wrong or silent."""
+    def sharing(self) -> dict[str, float]:
+        """What was shared in all rounds: releases and sums, seconds, bytes and gas of each, aggregators that proved none."""
         failed = [e for e in self.system.events() if isinstance(e, AggregatorFailed)]
         return {
             "releases": len(self.release_bytes),
             "proof_seconds": _mean(self.release_seconds),
             "proof_bytes": _mean(self.release_bytes),
             "gas": _mean(self.system.gas.get("RoundManager.commitShared", [])),
+            "sums": len(self.sum_bytes),
+            "sum_seconds": _mean(self.sum_seconds),
+            "sum_bytes": _mean(self.sum_bytes),
+            "sum_gas": _mean(self.system.gas.get("Committee.submitSum", [])),
             "failed_aggregators": len(failed),
         }
 
@@ -224,9 +230,12 @@ def on_chain(
     per_round = (store.moved - moved + calldata) / (len(curve) - 1)
     seconds = time.perf_counter() - begin
     proofs = measured.seconds, measured.sizes, measured.release_seconds, measured.release_sizes
+    sums = measured.sum_seconds, measured.sum_sizes
     claim_all(consortium)
-    told = standings(consortium), spent(consortium.members), exhausted
-    return OnChain(consortium.system, curve, seconds, per_round, gas, transactions, *proofs, *told)
+    told = standings(consortium), spent(consortium.members)
+    return OnChain(
+        consortium.system, curve, seconds, per_round, gas, transactions, *proofs, *sums, *told, exhausted
+    )
 
 
 def _timed(job: Callable[[], Scores], bytes_per_round: float) -> dict[str, float]:

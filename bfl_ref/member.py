@@ -18,7 +18,7 @@ from .data import Silo
 from .integers import next_of_sums
 from .learning import TrainConfig, local_update
 from .privacy.ledger import Budget
-from .proving import ProofTask, ReleaseTask
+from .proving import ProofTask, ReleaseTask, SumTask
 from .store import Store, cid_of
 
 E = TypeVar("E", bound=Event)
@@ -141,11 +141,15 @@ class Member:
     def confirm(self, round_: Round) -> None:
         """Phase share: an aggregator has all that it may still get."""
 
-    def add(self, round_: Round) -> None:
-        """Phase aggregate: an aggregator's sums."""
+    def sums(self, round_: Round) -> list[SumTask]:
+        """Phase aggregate: what an aggregator has to add up and prove, a sum for each group."""
+        return []
+
+    def add(self, round_: Round, task: SumTask, proof: bytes | None) -> None:
+        """Phase aggregate: hand a sum in with its proof; None: there is none."""
 
     def open(self, round_: Round) -> None:
-        """Phase aggregate: the totals, from everybody's sums."""
+        """Phase aggregate: the totals, from as many sums as it takes."""
 
     def commit(self, round_: Round, update: Any) -> bytes | None:
         """Phase commit: CID, digest and row count of the salted update on chain. Returns the file itself, which goes into

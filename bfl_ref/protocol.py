@@ -6,8 +6,8 @@ Hospitals commit to their updates on chain, and put them into the store once nob
 what was committed; the round's validators repeat the average before they sign it, and two thirds of their signatures put the
 new model in force. In a basic round draw, prove and share pass through; in a verified one (verified.py) the validators'
 beacon seeds selection and noise and draws audits, and who does not prove its audited steps is out; in a shared one
-(shared.py) no update is opened ever: hospitals prove what they share, aggregators publish sums, and validators score what
-these did to the model. As a round ends the contract settles it: evidence for reputations, and rewards.
+(shared.py) no update is opened ever: hospitals prove what they share, aggregators the sums that they publish, and validators
+score what these did to the model. As a round ends the contract settles it: evidence for reputations, and rewards.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -19,7 +19,6 @@ from eth_utils import keccak
 from .aggregation import FLOATS
 from .chain.contracts import System
 from .chain.errors import ContractError, PhaseNotOver
-from .chain.events import SumSubmitted
 from .chain.records import Content, Phase, Role, Stage, TrainingParameters
 from .integers import INTEGERS
 from .learning import TrainConfig
@@ -64,7 +63,7 @@ def play_round(
     """Lead one round from open to its end; who is silent, late or refused is passed over, and the round goes on.
 
     members: those that take part, hospitals and operators. The first validator opens, the first voter advances.
-    config: how basic members train; verified ones train as the contract says. prover: makes the audited proofs.
+    config: how basic members train; verified ones train as the contract says. prover: makes all proofs that are asked for.
     """
     parties: dict[str, Member] = {member.account.address: member for member in members}
     refused: dict[str, ContractError] = {}
@@ -124,11 +123,9 @@ def play_round(
         each(aggregators, lambda member: member.confirm(round_))
 
     def total() -> None:
-        each(aggregators, lambda member: member.add(round_))
-        *_, sum_until, _ = system.committee.stages_of(round_id)
-        count, _ = system.committee.groups_of(round_id)
-        if len(round_.events(SumSubmitted)) < count * len(system.committee.seats_of(round_id)):
-            system.node.wait_blocks(sum_until - system.node.web3.eth.block_number)
+        asked = [(m, t) for m in aggregators for t in m.sums(round_)]
+        for (member, task), proof in zip(asked, prover([task for _, task in asked]), strict=True):
+            each([member], lambda m, t=task, p=proof: m.add(round_, t, p))  # type: ignore[misc]
         each(aggregators, lambda member: member.open(round_))
 
     def prove() -> None:

@@ -1,4 +1,4 @@
-"""Making proofs of steps and of releases: one at a time here, or several at once in processes of their own."""
+"""Making proofs of steps, of releases and of sums: one at a time here, or several at once in processes of their own."""
 
 import os
 import secrets
@@ -17,10 +17,11 @@ from .fixed_point import HALF_SLOTS
 from .stark.field import F
 from .stark.prover import prove
 from .stark.setup import Domain, Setup
-from .stark.solidity.statements import release_setup, training_setup
-from .statements import release_trace, training_trace
+from .stark.solidity.statements import release_setup, sum_setup, training_setup
+from .statements import release_trace, sum_share, training_trace
 from .statements.release import Release
 from .statements.release_trace import Sharing
+from .statements.sum_share import Addends, SumShare
 from .statements.training import Training
 from .statements.training_trace import Step
 
@@ -47,7 +48,17 @@ class ReleaseTask:
     seed: int | None = None
 
 
-Task = ProofTask | ReleaseTask
+@dataclass(frozen=True, eq=False)
+class SumTask:
+    """An aggregator's sum over a group, to be proven. addends: the shares that it is of. domain, seed: as of a ProofTask."""
+
+    group: int
+    addends: Addends
+    domain: Domain
+    seed: int | None = None
+
+
+Task = ProofTask | ReleaseTask | SumTask
 Prover = Callable[[Sequence[Task]], Iterator[bytes | None]]
 """Proofs in the order of the tasks; None where the step is not what the statement says, so that there is no proof."""
 
@@ -56,7 +67,7 @@ class Measured:
     """A prover that counts: seconds that its caller waited for each proof, and bytes of each proof.
 
     What the caller does with a proof, putting it on a chain, goes on while a pool makes the next ones: that is no waiting.
-    seconds, sizes: of steps.   release_seconds, release_sizes: of releases.
+    seconds, sizes: of steps.   release_seconds, release_sizes: of releases.   sum_seconds, sum_sizes: of sums.
     """
 
     def __init__(self, prover: "Prover"):
@@ -65,22 +76,28 @@ class Measured:
         self.sizes: list[int] = []
         self.release_seconds: list[float] = []
         self.release_sizes: list[int] = []
+        self.sum_seconds: list[float] = []
+        self.sum_sizes: list[int] = []
 
     def __call__(self, tasks: Sequence[Task]) -> Iterator[bytes | None]:
         proofs = self.prover(tasks)
         for task in tasks:
             begin = time.perf_counter()
             proof = next(proofs)
-            released = isinstance(task, ReleaseTask)
-            waited = time.perf_counter() - begin
-            (self.release_seconds if released else self.seconds).append(waited)
+            seconds, sizes = self._of(task)
+            seconds.append(time.perf_counter() - begin)
             if proof is not None:
-                (self.release_sizes if released else self.sizes).append(len(proof))
+                sizes.append(len(proof))
             yield proof
+
+    def _of(self, task: Task) -> tuple[list[float], list[int]]:
+        if isinstance(task, ReleaseTask):
+            return self.release_seconds, self.release_sizes
+        return (self.sum_seconds, self.sum_sizes) if isinstance(task, SumTask) else (self.seconds, self.sizes)
 
 
 def prove_step(task: Task) -> bytes | None:
-    """The proof of one step or release, or None if the witness is of a false one."""
+    """The proof of one step, release or sum, or None if the witness is of a false one."""
     rng = secrets.token_bytes if task.seed is None else np.random.default_rng(task.seed).bytes
     try:
         return prove(*_laid_out(task), task.domain, rng=rng)
@@ -96,6 +113,10 @@ def _laid_out(task: Task) -> tuple[Setup, F, F]:
         made = release_setup(halves, seats, len(sharing.coefficients) + 1)
         assert isinstance(made.air, Release)
         return made, *release_trace.fill(made.air, sharing)
+    if isinstance(task, SumTask):
+        made = sum_setup(task.addends.shares.shape[1] // HALF_SLOTS)
+        assert isinstance(made.air, SumShare)
+        return made, *sum_share.fill(made.air, task.addends)
     made = training_setup(task.step.halves)
     assert isinstance(made.air, Training)
     return made, *training_trace.fill(made.air, task.step)
@@ -141,7 +162,7 @@ def _shown(tasks: Sequence[Task]) -> Iterator[Task]:
 
 def _get_ready() -> None:
     """Imports, set-ups of the narrow statements, and with them the compiled code."""
-    for made in (training_setup(1), release_setup(1)):
+    for made in (training_setup(1), release_setup(1), sum_setup(1)):
         assert made.security.bits >= 100
 
 

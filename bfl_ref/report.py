@@ -82,12 +82,13 @@ def audits_line(audits: Mapping[str, float]) -> str:
     )
 
 
-def releases_line(sharing: Mapping[str, float]) -> str:
-    """A shared run's releases in one sentence."""
+def sharing_line(sharing: Mapping[str, float]) -> str:
+    """A shared run's releases and sums in one sentence."""
     return (
         f"shares for {sharing['threshold']:.0f} of {sharing['aggregators']:.0f} aggregators: {sharing['releases']:.0f} "
-        f"releases proven, {sharing['failed_aggregators']:.0f} aggregators wrong or silent; a release: "
-        f"{sharing['proof_seconds']:.1f} s, {sharing['proof_bytes']:,.0f} bytes, {sharing['gas']:,.0f} gas to commit"
+        f"releases and {sharing['sums']:.0f} sums proven, {sharing['failed_aggregators']:.0f} aggregators without; "
+        f"a release: {sharing['proof_seconds']:.1f} s, {sharing['proof_bytes']:,.0f} bytes, {sharing['gas']:,.0f} gas to "
+        f"commit; a sum: {sharing['sum_seconds']:.1f} s, {sharing['sum_bytes']:,.0f} bytes, {sharing['sum_gas']:,.0f} gas"
     )
 
 

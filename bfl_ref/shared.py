@@ -1,8 +1,8 @@
-"""Members of shared rounds: they prove what they share, keep shares of others, and publish sums only.
+"""Members of shared rounds: they prove what they share, keep shares of others, and publish sums only, with proofs.
 
 A hospital's update leaves it as Shamir shares, one sealed to each seat of the committee; the chain has their digests, which
 the release proof binds to the audited states. A seat keeps shares in a process of its own (aggregator_process.py) or, in
-tests, in an object here; what it publishes is the sum over each group of survivors.
+tests, in an object here; what it publishes is the sum over each group of survivors, and the proof that it is just that.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,18 +21,12 @@ from .chain.records import Content, Release
 from .fixed_point import State, digest_bytes
 from .integers import pack_update
 from .member import Round
-from .proving import ReleaseTask
-from .sharing import (
-    Undecodable,
-    decode,
-    digest,
-    random_coefficients,
-    salt_length,
-    uniform,
-)
-from .stark.field import F, from_bytes
+from .proving import ReleaseTask, SumTask
+from .sharing import digest, random_coefficients, salt_length, uniform, unpack
+from .stark.field import F, to_bytes
 from .stark.setup import Domain
 from .statements.release_trace import Sharing, bucket
+from .statements.sum_share import Addends
 from .store import cid_of
 from .verified import VerifiedMember
 
@@ -52,7 +46,7 @@ class Keeper(Protocol):
     @property
     def held(self) -> tuple[str, ...]: ...
 
-    def sum_of(self, hospitals: Sequence[str]) -> bytes: ...
+    def shares_of(self, hospitals: Sequence[str]) -> bytes: ...
 
 
 Keep = Callable[[bytes], tuple[Keeper, Mailbox]]
@@ -188,32 +182,43 @@ class SharedMember(VerifiedMember):
         if self._ask(lambda keeper: keeper.held) is not None:
             round_.system.committee.confirm(round_.round_id, sender=self.account)
 
-    def add(self, round_: Round) -> None:
-        """Phase aggregate: the sum of this seat's shares over each group of survivors."""
+    def sums(self, round_: Round) -> list[SumTask]:
+        """Phase aggregate: this seat's shares over each group of survivors, as its keeper hands them out to be added up."""
         if self._seat(round_) is None:
-            return
-        for group, hospitals in enumerate(groups(round_)):
-            if (total := self.sum_share(hospitals)) is not None:
-                round_.system.committee.submit_sum(round_.round_id, group, total, sender=self.account)
+            return []
+        committee, round_id = round_.system.committee, round_.round_id
+        domain = Domain(
+            round_.system.node.web3.eth.chain_id, committee.address, round_id, self.account.address
+        )
+        held = [self._addends(hospitals, len(round_.model)) for hospitals in groups(round_)]
+        return [
+            SumTask(g, each, domain, self._proof_seed()) for g, each in enumerate(held) if each is not None
+        ]
 
-    def sum_share(self, hospitals: Sequence[str]) -> bytes | None:
-        """What `add` submits for a group. None: a share is missing, nothing can be said."""
-        return self._ask(lambda keeper: keeper.sum_of(hospitals))
+    def _addends(self, hospitals: Sequence[str], slots: int) -> Addends | None:
+        """None: a share is missing, nothing can be said."""
+        if (held := self._ask(lambda keeper: keeper.shares_of(hospitals))) is None:
+            return None
+        length = slots + salt_length(slots)
+        each = unpack(held, len(hospitals) * length).reshape(-1, length).view(F)
+        return Addends(each[:, :slots], each[:, slots:])
+
+    def add(self, round_: Round, task: SumTask, proof: bytes | None) -> None:
+        """Phase aggregate: a group's sum and its proof."""
+        if proof is not None:
+            total = to_bytes(task.addends.total)
+            round_.system.committee.submit_sum(round_.round_id, task.group, total, proof, sender=self.account)
 
     def open(self, round_: Round) -> None:
-        """Phase aggregate: decodes the totals that nobody has decoded yet, naming who was wrong."""
+        """Phase aggregate: decodes the totals that nobody has decoded yet, each from the first sums that suffice."""
         committee, round_id = round_.system.committee, round_.round_id
-        said = committee.sharing_of(round_id)
+        threshold = committee.sharing_of(round_id).threshold
         for group in range(len(groups(round_))):
-            if committee.is_decoded(round_id, group):
-                continue
             sums = {e.seat: e.sum for e in round_.events(SumSubmitted) if e.group == group}
-            try:
-                found = decode({seat: from_bytes(each) for seat, each in sums.items()}, said.threshold)
-            except Undecodable:
-                continue  # the round will be aborted
-            in_order = [sums.get(seat, b"") for seat in range(len(committee.seats_of(round_id)))]
-            committee.decode(round_id, group, in_order, found.wrong, sender=self.account)
+            if committee.is_decoded(round_id, group) or len(sums) < threshold:
+                continue
+            chosen = {seat: sums[seat] for seat in sorted(sums)[:threshold]}
+            committee.decode(round_id, group, chosen, sender=self.account)
 
     # ---------------------------------------------------------------- validator
 

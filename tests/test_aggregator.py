@@ -51,8 +51,9 @@ from bfl_ref.sharing import (
     signed,
     sum_shares,
     uniform,
+    unpack,
 )
-from bfl_ref.stark.field import F, P, from_bytes, to_bytes
+from bfl_ref.stark.field import F, P
 
 FULL = os.environ.get("BFL_FULL") == "1"
 N, SEAT = 36, 3
@@ -97,6 +98,11 @@ def owed(*owing: Hospital) -> dict[str, bytes]:
     return {hospital.address: hospital.digest for hospital in owing}
 
 
+def kept(*owing: Hospital) -> bytes:
+    """What an aggregator hands out of these hospitals' shares."""
+    return b"".join(pack(h.share) + pack(h.salt) for h in owing)
+
+
 def begun(*owing: Hospital) -> Aggregator:
     aggregator = Aggregator(KEY)
     aggregator.expect(ROUND, SEAT, owed(*owing), N)
@@ -126,15 +132,14 @@ def test_right_share_is_kept() -> None:
     assert aggregator.public_key == public_key(KEY)
 
 
-def test_sum_is_that_of_sharing_without_salts() -> None:
+def test_shares_come_back_in_the_order_asked_with_their_salts() -> None:
     crowd = hospitals(*ADDRESSES[:7])
     aggregator = begun(*crowd)
     for hospital in crowd:
         aggregator.receive(hospital.message())
     for chosen in (crowd, crowd[2:5], crowd[:1]):
-        expected = to_bytes(sum_shares([hospital.share for hospital in chosen]))
-        assert aggregator.sum_of([hospital.address for hospital in chosen]) == expected
-        assert len(expected) == 4 * N
+        assert aggregator.shares_of([hospital.address for hospital in chosen]) == kept(*chosen)
+    assert len(kept(*crowd)) == 7 * 4 * (N + 4)
 
 
 def test_sum_shares_of_a_committee_decode_to_the_sum_of_the_updates() -> None:
@@ -150,24 +155,25 @@ def test_sum_shares_of_a_committee_decode_to_the_sum_of_the_updates() -> None:
         for h in updates:
             parts = shares[h][seat], salts[h][seat]
             aggregator.receive(share_message(ROUND, h, seat, aggregator.public_key, *parts, rng.bytes))
-    sums = {seat: from_bytes(a.sum_of(list(updates))) for seat, a in enumerate(committee)}
+    held = {seat: unpack(a.shares_of(list(updates)), 3 * (N + 4)) for seat, a in enumerate(committee)}
+    sums = {seat: sum_shares(list(each.reshape(3, -1)[:, :N])) for seat, each in held.items()}
     sums[4] = sums[4] + F(1)  # a liar
     decoded = decode(sums, 3)
     assert decoded.wrong == (4,)
     assert (signed(decoded.total) == sum(updates.values())).all()
 
 
-def test_sum_needs_every_share_it_is_of() -> None:
+def test_every_share_that_is_asked_for_must_be_held() -> None:
     alice, bob = hospitals(ALICE, BOB)
     aggregator = begun(alice, bob)
     aggregator.receive(alice.message())
     for missing in (BOB, STRANGER):
         with pytest.raises(MissingShare, match=missing) as caught:
-            aggregator.sum_of([ALICE, missing])
+            aggregator.shares_of([ALICE, missing])
         assert caught.value.hospital == missing
     for wrong in ([], [ALICE, ALICE]):
         with pytest.raises(ValueError, match="each once"):
-            aggregator.sum_of(wrong)
+            aggregator.shares_of(wrong)
 
 
 def test_new_round_forgets_the_old_one() -> None:
@@ -177,7 +183,7 @@ def test_new_round_forgets_the_old_one() -> None:
     aggregator.expect(NEXT, SEAT, owed(alice, bob), N)
     assert aggregator.held == ()
     with pytest.raises(MissingShare):
-        aggregator.sum_of([ALICE])
+        aggregator.shares_of([ALICE])
     with pytest.raises(UnknownRound):
         aggregator.receive(alice.message(ROUND))
     aggregator.receive(alice.message(NEXT))
@@ -212,7 +218,7 @@ def test_length_of_a_share_comes_from_the_chain_since_the_digest_does_not_tell_i
     aggregator = begun(alice)
     sealed = share_message(ROUND, ALICE, SEAT, aggregator.public_key, alice.share[:-1], salt, alice.rng)
     aggregator.receive(sealed)
-    assert aggregator.sum_of([ALICE]) == to_bytes(alice.share)
+    assert aggregator.shares_of([ALICE]) == kept(alice)
 
 
 def test_what_is_owed_survives_its_bytes_and_other_bytes_are_refused() -> None:
@@ -291,9 +297,9 @@ def test_refused_by_name_changes_nothing_and_tells_no_secret(
     told = (repr(aggregator) + texts(caught.value)).lower()
     assert not [secret for secret in secrets_of(alice, bob, carol) if secret in told]
     assert aggregator.held == (CAROL,)
-    assert aggregator.sum_of([CAROL]) == to_bytes(carol.share)
+    assert aggregator.shares_of([CAROL]) == kept(carol)
     aggregator.receive(alice.message())  # the right one still comes through
-    assert aggregator.sum_of([ALICE]) == to_bytes(alice.share)
+    assert aggregator.shares_of([ALICE]) == kept(alice)
 
 
 def texts(error: BaseException | None) -> str:
@@ -318,7 +324,7 @@ def test_share_that_is_held_is_not_taken_again_nor_replaced() -> None:
     for again in (message, alice.message(), other(alice, 0), message[:-1]):
         with pytest.raises(AlreadyHeld, match=ALICE):
             aggregator.receive(again)
-    assert aggregator.sum_of([ALICE]) == to_bytes(alice.share)
+    assert aggregator.shares_of([ALICE]) == kept(alice)
 
 
 def test_nothing_is_known_before_the_first_round() -> None:
@@ -353,7 +359,7 @@ def test_published_share_is_learnt_if_it_is_the_right_one() -> None:
         assert not [secret for secret in secrets_of(alice, bob) if secret in texts(caught.value).lower()]
     for _ in range(2):
         aggregator.learn(ALICE, np.array(alice.elements))
-        assert aggregator.sum_of([ALICE]) == to_bytes(alice.share)
+        assert aggregator.shares_of([ALICE]) == kept(alice)
 
 
 def test_message_with_parts_that_do_not_fit_is_not_made() -> None:
@@ -459,11 +465,11 @@ def test_two_hospitals_deliver_over_loopback(started: Started) -> None:
     with pytest.raises(WrongShare):
         deliver(process.address, other(bob, 0), PATIENT)
     with pytest.raises(MissingShare, match=BOB) as caught:
-        process.sum_of([ALICE, BOB])
+        process.shares_of([ALICE, BOB])
     assert caught.value.hospital == BOB and process.held == (ALICE,)
     deliver(process.address, bob.message(), PATIENT)
     assert process.held == (ALICE, BOB)
-    assert process.sum_of([BOB, ALICE]) == to_bytes(alice.share + bob.share)
+    assert process.shares_of([BOB, ALICE]) == kept(bob, alice)
 
 
 def test_every_refusal_reaches_the_hospital_by_name(started: Started) -> None:
@@ -491,10 +497,10 @@ def test_owner_teaches_published_shares_and_is_told_of_mistakes(started: Started
         with pytest.raises(refusal):
             process.learn(hospital, elements)
     process.learn(ALICE, alice.elements)
-    assert process.sum_of([ALICE]) == to_bytes(alice.share)
+    assert process.shares_of([ALICE]) == kept(alice)
     for mistake in ([], [ALICE, ALICE]):
         with pytest.raises(ValueError, match="arguments"):
-            process.sum_of(mistake)
+            process.shares_of(mistake)
     with pytest.raises(ValueError, match="round key"):
         process.expect(ROUND[1:], SEAT, owed(alice), N)
     assert process.held == (ALICE,)
@@ -535,7 +541,7 @@ def test_fuzzed_messages_are_refused_and_change_nothing(started: Started) -> Non
         assert not [secret for secret in secrets_of(alice, bob, carol) if secret in told]
     assert seen == set(REFUSALS)
     assert process.held == twin.held == (CAROL,)
-    assert process.sum_of([CAROL]) == to_bytes(carol.share)
+    assert process.shares_of([CAROL]) == kept(carol)
     deliver(process.address, valid[0], PATIENT)
     deliver(process.address, valid[1], PATIENT)
     assert process.held == (ALICE, BOB, CAROL)
@@ -611,7 +617,7 @@ def test_forty_hospitals_at_once(started: Started) -> None:
     with ThreadPoolExecutor(40) as pool:
         list(pool.map(lambda message: deliver(process.address, message, PATIENT), messages))
     assert sorted(process.held) == sorted(h.address for h in crowd)
-    assert process.sum_of(ADDRESSES[:40]) == to_bytes(sum_shares([h.share for h in crowd]))
+    assert process.shares_of(ADDRESSES[:40]) == kept(*crowd)
 
 
 def test_process_that_was_killed_is_gone_from_every_call(started: Started) -> None:
@@ -640,7 +646,7 @@ def assert_gone(process: AggregatorProcess) -> None:
     for ask in (
         lambda: process.held,
         lambda: process.address,
-        lambda: process.sum_of([ALICE]),
+        lambda: process.shares_of([ALICE]),
         lambda: process.expect(ROUND, SEAT, owed(alice), N),
         lambda: process.learn(ALICE, alice.elements),
     ):

@@ -1,6 +1,10 @@
 """A shared round through the client, on the real contracts but for the verifiers: shares, complaints, sums, slashes."""
 
 import random
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import combinations
 from types import SimpleNamespace
 
 import numpy as np
@@ -34,26 +38,33 @@ from bfl_ref.chain.events import (
     ShareShown,
     StakeSlashed,
     SumDecoded,
+    SumSubmitted,
     SurvivorsFixed,
 )
-from bfl_ref.chain.node import open_chain
+from bfl_ref.chain.node import Node, open_chain
 from bfl_ref.chain.records import AbortReason, Content, Phase, Release, RoundParameters, SharingParameters
+from bfl_ref.chain.stark import deploy_verifier, generated_evaluators
 from bfl_ref.chain.transactions import transact
 from bfl_ref.fixed_point.digests import digest_bytes
+from bfl_ref.proving import SumTask, prove_step
+from bfl_ref.sharing.decoding import decode
 from bfl_ref.sharing.digest import digest
 from bfl_ref.sharing.groups import partition
-from bfl_ref.sharing.shamir import random_coefficients, share, signed, sum_shares
-from bfl_ref.stark.field import F
+from bfl_ref.sharing.shamir import random_coefficients, share, signed
+from bfl_ref.stark.field import F, from_bytes, to_bytes
+from bfl_ref.stark.setup import Domain
+from bfl_ref.stark.solidity.statements import sum_setup
+from bfl_ref.statements.sum_share import Addends, SumShare, fill
 from bfl_ref.store import cid_of
 
-SHARING = SharingParameters(aggregators=4, threshold=2, max_bucket=7, penalty=300, silence_penalty=50)
+SHARING = SharingParameters(aggregators=4, threshold=2, max_bucket=7, penalty=50)
 DURATIONS = (60, 5, 30, 40, 30, 20, 30, 20, 5)
 SLOTS, SALTS = 36, 4
 
 
-@pytest.fixture
-def stage():
-    """Four hospitals that do everything; verifiers that take the statement's hash for its proof."""
+@contextmanager
+def opened(sums: Callable[[Node], str] | None = None):
+    """Four hospitals that do everything; verifiers that take the statement's hash for its proof. sums: who verifies sums."""
     with open_chain("embedded") as node:
         hospitals = node.accounts[:4]
         stub = compile_contracts(["test/StubVerifier.sol"])["StubVerifier"]
@@ -65,7 +76,8 @@ def stage():
         genesis = Genesis(
             members, balances, content("genesis"), parameters, training=TRAINING, sharing=SHARING
         )
-        system = deploy(node, genesis, node.accounts[9], (verifier, None), (verifier, None))
+        narrow, of_sums = (verifier, None), (sums(node) if sums else verifier, None)
+        system = deploy(node, genesis, node.accounts[9], narrow, narrow, of_sums)
         for hospital, rows in zip(hospitals, ROWS, strict=True):
             system.token.approve(system.vault.address, 2 * STAKE, sender=hospital)
             system.vault.lock(2 * STAKE, sender=hospital)
@@ -73,6 +85,12 @@ def stage():
             leaves = content("leaves")
             system.data.register(digests(hospital.address, rows), rows, seed, leaves, sender=hospital)
         yield SimpleNamespace(system=system, hospitals=hospitals, verifier=verifier, node=node)
+
+
+@pytest.fixture
+def stage():
+    with opened() as made:
+        yield made
 
 
 def shared_by(round_id: int, hospital: str) -> tuple[np.ndarray, F, F]:
@@ -90,12 +108,16 @@ def commit_shared(stage, round_id: int, hospital) -> None:
     named = tuple(digest_bytes(each) for each in digest(shares, salts))
     public = system.committee.public_inputs(round_id, own, states[-1], named, 3)
     assert len(public) == 16 + 8 * 4 + 3 and public[-2:] == (4**2, 4**3)
-    domain = (stage.node.web3.eth.chain_id, system.committee.address, round_id, own)
-    statement = keccak(encode(["(uint256,address,uint256,address)", "uint256[]"], [domain, public]))
-    release = Release(named, 3, encode(["bytes32"], [statement]))
+    release = Release(named, 3, stub_proof(stage, round_id, own, public))
     system.rounds.commit_shared(round_id, Content(cid_of(b""), states[-1]), states, release, sender=hospital)
     assert system.committee.digests_of(round_id, own) == named
     assert system.committee.bucket_of(round_id, own) == 3
+
+
+def stub_proof(stage, round_id: int, prover: str, public) -> bytes:
+    domain = (stage.node.web3.eth.chain_id, stage.system.committee.address, round_id, prover)
+    statement = keccak(encode(["(uint256,address,uint256,address)", "uint256[]"], [domain, list(public)]))
+    return encode(["bytes32"], [statement])
 
 
 def to_share(stage) -> int:
@@ -120,15 +142,19 @@ def to_share(stage) -> int:
 
 
 def sum_of(system, round_id: int, seat: int) -> bytes:
-    survivors = system.committee.survivors_of(round_id)
-    total = sum_shares([shared_by(round_id, hospital)[1][seat] for hospital in survivors])
-    return total.view(np.ndarray).astype(">u4").tobytes()
+    return to_bytes(addends_of(system, round_id, seat).total)
 
 
-def test_shared_round_is_summed_and_names_the_wrong(stage):
+def addends_of(system, round_id: int, seat: int) -> Addends:
+    of = [shared_by(round_id, hospital) for hospital in system.committee.survivors_of(round_id)]
+    return Addends(np.stack([s[seat] for _, s, _ in of]).view(F), np.stack([s[seat] for *_, s in of]).view(F))
+
+
+def test_shared_round_is_summed_by_whoever_proves_its_sum(stage):
     system, hospitals = stage.system, stage.hospitals
     committee = system.committee
-    assert committee.sharing() == SHARING and committee.verifier_of(1) == stage.verifier
+    assert committee.sharing() == SHARING
+    assert committee.verifier_of(1) == committee.sum_verifier_of(1) == stage.verifier
     assert system.rounds.committee() == committee.address
     round_id = to_share(stage)
     seats = committee.seats_of(round_id)
@@ -164,20 +190,30 @@ def test_shared_round_is_summed_and_names_the_wrong(stage):
     with pytest.raises(errors.NotSurviving):
         committee.group_of(round_id, leaving.address)
 
-    sums = [sum_of(system, round_id, seat) for seat in range(4)]
-    sums[1] = sums[1][:-1] + bytes([sums[1][-1] ^ 1])
-    for seat, total in enumerate(sums):
-        committee.submit_sum(round_id, 0, total, sender=accounts[seats[seat]])
-    assert committee.sum_hash_of(round_id, 0, 1) == keccak(sums[1])
-    with pytest.raises(errors.Inconsistent):
-        committee.decode(round_id, 0, sums, sender=hospitals[0])
+    sums = {seat: sum_of(system, round_id, seat) for seat in range(4)}
+    proofs = {}
+    for seat in range(4):
+        public = fill(SumShare(1), addends_of(system, round_id, seat))[1].tolist()
+        assert committee.sum_inputs(round_id, 0, seat, sums[seat]) == tuple(public)
+        proofs[seat] = stub_proof(stage, round_id, seats[seat], public)
+    false = sums[1][:-1] + bytes([sums[1][-1] ^ 1])
+    for seat, total in ((0, sums[0]), (3, sums[3]), (2, sums[2]), (1, false)):
+        if total == false:
+            with pytest.raises(errors.OodMismatch):
+                committee.submit_sum(round_id, 0, total, proofs[seat], sender=accounts[seats[seat]])
+        else:
+            committee.submit_sum(round_id, 0, total, proofs[seat], sender=accounts[seats[seat]])
+    assert committee.sum_hash_of(round_id, 0, 2) == keccak(sums[2])
+    assert committee.sum_hash_of(round_id, 0, 1) == bytes(32)
+    with pytest.raises(errors.WrongSum):
+        committee.decode(round_id, 0, {0: sums[0], 1: sums[1]}, sender=hospitals[0])
     with pytest.raises(errors.NotDecoded):
         system.rounds.submit_candidate(round_id, content("model"), sender=hospitals[0])
-    committee.decode(round_id, 0, sums, (1,), sender=hospitals[0])
+    committee.decode(round_id, 0, {3: sums[3], 2: sums[2]}, sender=hospitals[0])
     (decoded,) = told(system, SumDecoded)
-    total = np.frombuffer(decoded.total, ">u4").astype(np.uint32).view(F)
     expected = sum(shared_by(round_id, hospital)[0] for hospital in survivors)
-    assert decoded.wrong == 0b10 and (signed(total) == expected).all()
+    assert (signed(from_bytes(decoded.total)) == expected).all()
+    assert [(e.seat, e.sum) for e in told(system, SumSubmitted)] == [(s, sums[s]) for s in (0, 3, 2)]
     assert committee.is_decoded(round_id, 0) and committee.is_summed(round_id)
     committee.require_summed(round_id)
     for hospital in hospitals:
@@ -196,7 +232,78 @@ def test_round_without_its_sum_is_aborted_and_the_silent_slashed(stage):
     advance(system, round_id)
     advance(system, round_id)
     assert [event.reason for event in told(system, RoundAborted)] == [AbortReason.NO_SUM]
-    assert [event.amount for event in told(system, StakeSlashed)] == [SHARING.silence_penalty] * 4
+    assert [event.amount for event in told(system, StakeSlashed)] == [SHARING.penalty] * 4
+
+
+def test_contract_decodes_as_the_package_does(stage):
+    """Every pair of four sums, on chain and off: the same total, which is that of robust decoding of all of them."""
+    system = stage.system
+    accounts = {a.address: a for a in stage.hospitals}
+    round_id = to_share(stage)
+    for hospital in stage.hospitals:
+        system.committee.confirm(round_id, sender=hospital)
+    advance(system, round_id)
+    sums = {seat: sum_of(system, round_id, seat) for seat in range(4)}
+    for seat, address in enumerate(system.committee.seats_of(round_id)):
+        public = system.committee.sum_inputs(round_id, 0, seat, sums[seat])
+        proof = stub_proof(stage, round_id, address, public)
+        system.committee.submit_sum(round_id, 0, sums[seat], proof, sender=accounts[address])
+    whole = decode({seat: from_bytes(each) for seat, each in sums.items()}, SHARING.threshold)
+    assert whole.wrong == ()
+    for pair in combinations(range(4), 2):
+        taken = stage.node.web3.provider.make_request("evm_snapshot", [])["result"]
+        chosen = {seat: sums[seat] for seat in pair}
+        system.committee.decode(round_id, 0, chosen, sender=stage.hospitals[0])
+        (said,) = system.committee.events(logs(stage))
+        assert from_bytes(said.total).tolist() == whole.total.tolist()
+        part = decode({seat: from_bytes(each) for seat, each in chosen.items()}, SHARING.threshold)
+        assert (part.total == whole.total).all()
+        stage.node.web3.provider.make_request("evm_revert", [taken])
+
+
+def test_a_real_proof_is_taken_and_no_other():
+    """StarkVerifier behind the committee: it takes the proof of the right sum once, from that seat, in that round."""
+
+    def real(node):
+        evaluator = generated_evaluators()["SumEvaluator"]
+        return deploy_verifier(node, sum_setup(1), evaluator, node.accounts[9]).address
+
+    with opened(real) as stage:
+        system, committee = stage.system, stage.system.committee
+        accounts = {a.address: a for a in stage.hospitals}
+        round_id = to_share(stage)
+        for hospital in stage.hospitals:
+            committee.confirm(round_id, sender=hospital)
+        advance(system, round_id)
+        first, second, *_ = committee.seats_of(round_id)
+        domain = Domain(stage.node.web3.eth.chain_id, committee.address, round_id, first)
+        addends = addends_of(system, round_id, 0)
+        proof = prove_step(SumTask(0, addends, domain, seed=0))
+        elsewhere = prove_step(SumTask(0, addends, replace(domain, round_id=round_id + 1), seed=0))
+        sums = sum_of(system, round_id, 0), sum_of(system, round_id, 1)
+        false = sums[0][:-1] + bytes([sums[0][-1] ^ 1])
+        for sender, total, given in (
+            (first, false, proof),
+            (first, sums[1], proof),
+            (first, sums[0], elsewhere),
+            (second, sums[0], proof),
+            (second, sums[1], proof),
+        ):
+            with pytest.raises(errors.OodMismatch):
+                committee.submit_sum(round_id, 0, total, given, sender=accounts[sender])
+        for given in (proof[:-1], b""):
+            with pytest.raises(errors.BadLength):
+                committee.submit_sum(round_id, 0, sums[0], given, sender=accounts[first])
+        committee.submit_sum(round_id, 0, sums[0], proof, sender=accounts[first])
+        assert [(e.seat, e.sum) for e in told(system, SumSubmitted)] == [(0, sums[0])]
+        assert max(system.gas["Committee.submitSum"]) < 2_600_000
+        with pytest.raises(errors.AlreadySummed):
+            committee.submit_sum(round_id, 0, sums[0], proof, sender=accounts[first])
+
+
+def logs(stage):
+    eth = stage.node.web3.eth
+    return eth.get_logs({"fromBlock": eth.block_number, "address": stage.system.committee.address})
 
 
 def test_groups_of_the_contract_are_those_of_the_package(stage):

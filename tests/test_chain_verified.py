@@ -259,5 +259,6 @@ def test_rows_may_only_leave(stage):
 def test_deploy_with_another_number_of_verifiers_is_refused(stage):
     with pytest.raises(ValueError, match="expected verifiers for one and for two halves, got 1"):
         deploy(stage.node, None, stage.node.accounts[9], (None,))  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="expected verifiers for one and for two halves, got 3"):
-        deploy(stage.node, None, stage.node.accounts[9], releases=(None,) * 3)  # type: ignore[arg-type]
+    for more in ({"releases": (None,) * 3}, {"sums": (None,) * 3}):
+        with pytest.raises(ValueError, match="expected verifiers for one and for two halves, got 3"):
+            deploy(stage.node, None, stage.node.accounts[9], **more)  # type: ignore[arg-type]

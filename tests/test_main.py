@@ -177,7 +177,8 @@ def test_main_verified_run_audits_proves_and_reports(tmp_path: Path, capsys: pyt
     shared = summary["sharing"]
     assert (shared["aggregators"], shared["threshold"], shared["releases"]) == (5, 3, 4)
     assert shared["failed_aggregators"] == 0 and 2_500_000 < shared["gas"] < 4_000_000
-    assert "shares for 3 of 5 aggregators: 4 releases proven, 0 aggregators wrong or silent" in said
+    assert shared["sums"] == 5 and 2_000_000 < shared["sum_gas"] < 3_000_000
+    assert "shares for 3 of 5 aggregators: 4 releases and 5 sums proven, 0 aggregators without; a rel" in said
     (folder,) = tmp_path.iterdir()
     assert "2 steps drawn, 2 proven" in (folder / "report.html").read_text()
     assert history.main([str(folder)]) == 0

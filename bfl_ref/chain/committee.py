@@ -1,6 +1,6 @@
 """Client of the committee that sums up shared updates. Conventions as in `clients`; seats and groups count from 0."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from eth_account.signers.local import LocalAccount
 
@@ -9,7 +9,7 @@ from .transactions import Call, Client
 
 
 class Committee(Client):
-    """ICommittee: shares, complaints about them, sums, and who was wrong or silent."""
+    """ICommittee: shares, complaints about them, proven sums, and who was silent."""
 
     def complain(self, round_id: int, hospital: str, *, sender: LocalAccount) -> None:
         """The sender's seat did not get its share of that hospital."""
@@ -23,26 +23,26 @@ class Committee(Client):
         """The sender's seat holds every share that it did not complain about."""
         self._send(sender, "confirm", round_id)
 
-    def submit_sum(self, round_id: int, group: int, total: bytes, *, sender: LocalAccount) -> None:
-        """total: of the shares of a group, 4 bytes big-endian for each slot."""
-        self._send(sender, "submitSum", round_id, group, total)
-
-    def decode(
-        self,
-        round_id: int,
-        group: int,
-        sums: Sequence[bytes],
-        wrong: Sequence[int] = (),
-        *,
-        sender: LocalAccount,
+    def submit_sum(
+        self, round_id: int, group: int, total: bytes, proof: bytes, *, sender: LocalAccount
     ) -> None:
-        """sums: by seat, empty for who submitted none.  wrong: the seats whose sums are off the others' polynomial."""
-        named = sum(1 << seat for seat in set(wrong))
-        self._send(sender, "decode", round_id, group, list(sums), named)
+        """total: of the sender's shares over a group, 4 bytes big-endian for each slot. A false one is refused by the name
+        that the verifier gives.
+        """
+        self._send(sender, "submitSum", round_id, group, total, proof, rehearsed=False)
 
-    def set_sharing(self, parameters: SharingParameters, verifiers: Sequence[str]) -> Call:
-        """verifiers: of release proofs for these seats and this threshold, over rows of one half and of two."""
-        return self._call("setSharing", parameters.to_abi(), list(verifiers))
+    def decode(self, round_id: int, group: int, sums: Mapping[int, bytes], *, sender: LocalAccount) -> None:
+        """sums: seat -> what it submitted, of any `threshold` seats."""
+        seats = sorted(sums)
+        self._send(sender, "decode", round_id, group, seats, [sums[seat] for seat in seats])
+
+    def set_sharing(
+        self, parameters: SharingParameters, releases: Sequence[str], sums: Sequence[str]
+    ) -> Call:
+        """releases, sums: verifiers of release proofs for these seats and this threshold, and of proofs of sums; over rows
+        of one half and of two.
+        """
+        return self._call("setSharing", parameters.to_abi(), list(releases), list(sums))
 
     def sharing(self) -> SharingParameters:
         """Of coming rounds."""
@@ -52,8 +52,12 @@ class Committee(Client):
         return from_abi(SharingParameters, self._view("sharingOf", round_id))
 
     def verifier_of(self, halves: int) -> str:
-        """The zero address if there is none."""
+        """Of release proofs; the zero address if there is none."""
         return self._view("verifierOf", halves)
+
+    def sum_verifier_of(self, halves: int) -> str:
+        """Of proofs of sums."""
+        return self._view("sumVerifierOf", halves)
 
     def seats_of(self, round_id: int) -> tuple[str, ...]:
         """Seat a evaluates at a + 1."""
@@ -124,6 +128,10 @@ class Committee(Client):
     ) -> tuple[int, ...]:
         """What a release proof is checked against, for this last state, these digests and this bucket."""
         return tuple(self._view("publicInputs", round_id, hospital, state, list(digests), bucket))
+
+    def sum_inputs(self, round_id: int, group: int, seat: int, total: bytes) -> tuple[int, ...]:
+        """What the proof of a seat's sum over a group is checked against, for this sum."""
+        return tuple(self._view("sumInputs", round_id, group, seat, total))
 
     def partition(self, seed: bytes, n: int) -> tuple[int, ...]:
         """The group of each of n survivors, by itself."""

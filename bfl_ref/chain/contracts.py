@@ -207,14 +207,15 @@ def deploy(
     deployer: LocalAccount,
     verifiers: Sequence[str | None] = (None, None),
     releases: Sequence[str | None] = (None, None),
+    sums: Sequence[str | None] = (None, None),
 ) -> System:
     """Deploys and wires everything; afterwards the deployer has no power. The order is that of IConsortium's NatSpec.
 
     verifiers: addresses of the verifiers of segment proofs over rows of one half and of two (None: there is none, and no
     verified round over such rows can be opened). releases: of release proofs, for the seats and threshold of
-    `genesis.sharing` (None: no shared round). ValueError for another number of either.
+    `genesis.sharing`; sums: of proofs of sums (None in one of them: no shared round). ValueError for another number of any.
     """
-    for given in (verifiers, releases):
+    for given in (verifiers, releases, sums):
         if len(given) != 2:
             raise ValueError(f"expected verifiers for one and for two halves, got {len(given)}")
     artifacts = compile_contracts(system_sources())
@@ -243,9 +244,9 @@ def deploy(
     proofs = [address or NO_CONTRACT for address in verifiers]
     training = (genesis.training or TrainingParameters()).to_abi()
     audits = create("Audits", consortium, vault, registry, data, beacon, proofs, training)
-    proofs = [address or NO_CONTRACT for address in releases]
+    shared = [[address or NO_CONTRACT for address in given] for given in (releases, sums)]
     sharing = (genesis.sharing or SharingParameters()).to_abi()
-    committee = create("Committee", consortium, vault, data, audits, beacon, proofs, sharing)
+    committee = create("Committee", consortium, vault, data, audits, beacon, *shared, sharing)
     economy = genesis.economy
     reputation = create("Reputation", consortium, astuple(economy.reputation))
     lottery = astuple(economy.selection)

@@ -433,7 +433,8 @@ class HospitalExcluded(Event):
 @dataclass(frozen=True)
 class SharingSet(Event):
     parameters: SharingParameters
-    verifiers: tuple
+    release_verifiers: tuple
+    sum_verifiers: tuple
 
 
 @dataclass(frozen=True)
@@ -517,7 +518,6 @@ class SumDecoded(Event):
     round_id: int
     group: int
     total: bytes
-    wrong: int
 
 
 @dataclass(frozen=True)

@@ -171,15 +171,14 @@ class SharingParameters:
     """How updates of a shared round are shared.
 
     aggregators: seats m, 2..16.  threshold: shares t that give an update, 2..m.  max_bucket: highest norm bucket, 0..10; an
-    update stays below 2^max_bucket units of 2^-6.  penalty: slashed for a wrong sum, and the stake that a seat needs;
-    silence_penalty: for a sum not submitted, at most the penalty; both in the token's smallest unit.
+    update stays below 2^max_bucket units of 2^-6.  penalty: slashed for a sum that was not proven in time, and the stake
+    that a seat needs, in the token's smallest unit.
     """
 
     aggregators: int = 5
     threshold: int = 3
     max_bucket: int = 7
     penalty: int = 0
-    silence_penalty: int = 0
 
     def to_abi(self) -> tuple[int, ...]:
         return astuple(self)

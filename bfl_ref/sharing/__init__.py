@@ -6,7 +6,8 @@
     anybody      sum-shares -> the sum, and who lied -> the new model                            decoding, groups
 
 Everything is arithmetic modulo p = 2^31 - 2^27 + 1, the field of the proofs; sums stay within (-p/2, p/2), so they are exact
-integers. Any t - 1 aggregators together learn nothing but the sums; m - t may be silent or (m - t) / 2 may lie.
+integers. Any t - 1 aggregators together learn nothing but the sums. m - t may be silent, or (m - t) / 2 may lie; where sums
+are proven (statements/sum_share.py), as in rounds of this package, who lies counts as silent.
 """
 
 from .decoding import Decoded, NotDecodable, TooFewShares, Undecodable, decode, decode_plain

@@ -15,9 +15,8 @@ each other, to make a wrong sum pass with w seats named; `Decoded.margin` = r - 
                        4        0        1      one cannot
                        3        0        0      nothing confirms the sum: one can, unnoticed
 
-Where the honest seats present are t or more, a wrong sum disagrees with at least one of them, and so names it: a named seat
-that proves its sum-share against the digests of its shares refutes the sum. For that it must not publish these shares:
-they may be just those that the liars lack.
+Redundancy cannot do more; a proof can. Rounds of this package take sum-shares with a proof only (statements/sum_share.py),
+so that any t of them give the right total. This decoder is for whoever has no proofs.
 """
 
 from collections.abc import Mapping

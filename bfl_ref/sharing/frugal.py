@@ -11,6 +11,8 @@ Shamir's scheme leaves t - 1 shares free: any values, with v at 0, lie on one po
 from seeds, and the others follow. Additive shares are all needed: if one is missing there is no sum, and if one is wrong the
 sum is wrong, nobody notices, and nobody is named.
 
+`lying`: whom decoding alone stands. Where sums are proven a liar counts as silent.
+
 Salts of the digests and the envelope of the encryption come on top, alike in every mode.
 """
 

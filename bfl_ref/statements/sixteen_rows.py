@@ -37,11 +37,17 @@ def marks() -> dict[str, Any]:
 
 
 def transition(
-    cur: Any, nxt: Any, k: Constant, left: Sequence[Any], right: Sequence[Any], cut: Any = None
+    cur: Any,
+    nxt: Any,
+    k: Constant,
+    left: Sequence[Any],
+    right: Sequence[Any],
+    cut: Any = None,
+    start: Sequence[Any] | None = None,
 ) -> Iterable[tuple[str, Any]]:
     """Rounds of a permutation. left, right: halves of what is loaded, times `load`.
 
-    cut: 1 on last rows after which another chain begins, whose first half is then free.
+    cut: 1 on last rows after which another chain begins, whose first half is `start` (8); None: it is free.
     """
     # The selectors exclude each other and both layers are linear: select first, mix once.
     full = full_sboxes(cur)
@@ -57,7 +63,8 @@ def transition(
         if i < DIGEST:  # on the last row of a permutation the feed-forward comes in
             value = target + cur.last * cur.carry[i] - nxt.state[i]
             if cut is not None:
-                value = value - cut * (output[i] + cur.carry[i] - nxt.state[i])
+                begins = nxt.state[i] if start is None else start[i]
+                value = value - cut * (output[i] + cur.carry[i] - begins)
             yield f"state {i}", value
         else:  # ... and the other half is free: what is absorbed next stands there
             yield f"state {i}", target - nxt.state[i] - cur.last * (output[i] - nxt.state[i])

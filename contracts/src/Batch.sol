@@ -31,9 +31,9 @@ library Batch {
     }
 
     /// @notice Word `i` of an answer that is known to have as many.
-    function at(uint256[] memory words, uint256 i) internal pure returns (uint256 word) {
+    function word(uint256[] memory words, uint256 i) internal pure returns (uint256 value) {
         assembly ("memory-safe") {
-            word := mload(add(add(words, 0x20), shl(5, i)))
+            value := mload(add(add(words, 0x20), shl(5, i)))
         }
     }
 }

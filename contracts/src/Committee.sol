@@ -14,48 +14,57 @@ import {IStarkVerifier} from "./interfaces/IStarkVerifier.sol";
 
 /// @notice See ICommittee.
 contract Committee is CommitteeShares {
-    /// @param verifiers Of release proofs over rows of one half and of two; zero where there is none.
+    bytes32 private constant NO_SUM = "committee: no sum";
+
+    /// @param releases Verifiers of release proofs over rows of one half and of two; zero where there is none.
+    /// @param sums The same of proofs of sums.
     constructor(
         IConsortium consortium_,
         IStakeVault vault_,
         IDataRegistry data_,
         IAudits audits_,
         IBeacon beacon_,
-        IStarkVerifier[2] memory verifiers,
+        IStarkVerifier[2] memory releases,
+        IStarkVerifier[2] memory sums,
         SharingParameters memory parameters
-    ) CommitteeBooks(consortium_, vault_, data_, audits_, beacon_, verifiers, parameters) {}
+    ) CommitteeBooks(consortium_, vault_, data_, audits_, beacon_, releases, sums, parameters) {}
 
     /// @inheritdoc ICommittee
-    function submitSum(uint256 roundId, uint256 group, bytes calldata sum) external override {
+    function submitSum(uint256 roundId, uint256 group, bytes calldata sum, bytes calldata proof) external override {
+        // Checks
         uint8 own = _seatedCaller(roundId);
         Book storage book = _books[roundId];
         _requireSums(roundId, group, book.sumUntil);
         if (_sumHashes[roundId][group][own] != 0) revert AlreadySummed(roundId, group, own);
-        CommitteeSums.check(sum, book.slots);
+        uint256[] memory inputs = sumInputs(roundId, group, own, sum);
+        IStarkVerifier.Domain memory domain = IStarkVerifier.Domain(block.chainid, address(this), roundId, msg.sender);
+        book.sumVerifier.verify(proof, domain, inputs);
+        // Effects
         _sumHashes[roundId][group][own] = keccak256(sum);
         emit SumSubmitted(roundId, group, own, sum);
     }
 
     /// @inheritdoc ICommittee
-    function decode(uint256 roundId, uint256 group, bytes[] calldata sums, uint256 wrong) external override onlyMember {
+    function decode(uint256 roundId, uint256 group, uint256[] calldata seats, bytes[] calldata sums)
+        external
+        override
+        onlyMember
+    {
         // Checks
         Book storage book = _books[roundId];
         _requireSums(roundId, group, book.decodeUntil);
         if (isDecoded(roundId, group)) revert AlreadyDecoded(roundId, group);
-        uint256 present = _requirePresent(roundId, group, sums);
-        uint256 count = _ones(present);
-        if (count < sums.length && block.number <= book.sumUntil) revert SumsOutstanding(group, count, sums.length);
-        if (wrong & ~present != 0) revert NamedAbsent(wrong, present);
-        uint256 named = _ones(wrong);
         uint256 threshold = book.parameters.threshold;
-        if (count < threshold + 2 * named) revert NotDecodable(count, threshold, named);
-        bytes memory total = CommitteeSums.decode(sums, book.slots, threshold, wrong);
+        if (seats.length != threshold) revert WrongSumCount(threshold, seats.length);
+        if (sums.length != threshold) revert WrongSumCount(threshold, sums.length);
+        for (uint256 k = 0; k < threshold; ++k) {
+            if (k > 0 && seats[k] <= seats[k - 1]) revert SeatsNotAscending(seats[k - 1], seats[k]);
+            bytes32 expected = _sumHashes[roundId][group][seats[k]];
+            if (keccak256(sums[k]) != expected) revert WrongSum(seats[k], expected);
+        }
         // Effects
         book.decoded |= 1 << group;
-        // a seat's bit each, of at most 16
-        // forge-lint: disable-next-line(unsafe-typecast)
-        book.wrong |= uint16(wrong);
-        emit SumDecoded(roundId, group, total, wrong);
+        emit SumDecoded(roundId, group, CommitteeSums.decode(sums, seats, book.slots));
     }
 
     /// @inheritdoc ICommittee
@@ -63,39 +72,18 @@ contract Committee is CommitteeShares {
         // Effects
         Book storage book = _books[roundId];
         (book.sumUntil, book.decodeUntil) = (0, 0);
-        SharingParameters memory parameters = book.parameters;
+        uint96 penalty = book.parameters.penalty;
         address[] memory seats = book.seats;
-        uint96[] memory penalties = new uint96[](seats.length);
-        bytes32[] memory offences = new bytes32[](seats.length);
+        bool[] memory silent = new bool[](seats.length);
         for (uint256 a = 0; a < seats.length; ++a) {
-            if ((book.wrong >> a) & 1 == 1) {
-                (penalties[a], offences[a]) = (parameters.penalty, "committee: wrong sum");
-            } else if (_isSilent(roundId, a)) {
-                (penalties[a], offences[a]) = (parameters.silencePenalty, "committee: no sum");
-            }
-            if (offences[a] != 0) emit AggregatorFailed(roundId, seats[a], offences[a]);
+            silent[a] = _isSilent(roundId, a);
+            if (silent[a]) emit AggregatorFailed(roundId, seats[a], NO_SUM);
         }
         // Interactions
         for (uint256 a = 0; a < seats.length; ++a) {
             // what was there to take stands in the vault's event
             // slither-disable-next-line unused-return
-            if (offences[a] != 0) vault.slash(seats[a], penalties[a], offences[a]);
-        }
-    }
-
-    /// @dev The seats that submitted, a bit each; reverts unless `sums` is what they submitted.
-    function _requirePresent(uint256 roundId, uint256 group, bytes[] calldata sums)
-        private
-        view
-        returns (uint256 present)
-    {
-        uint256 seats = _books[roundId].seats.length;
-        if (sums.length != seats) revert WrongSumCount(seats, sums.length);
-        for (uint256 a = 0; a < seats; ++a) {
-            bytes32 expected = _sumHashes[roundId][group][a];
-            bytes32 got = sums[a].length == 0 ? bytes32(0) : keccak256(sums[a]);
-            if (got != expected) revert WrongSum(a, expected);
-            if (expected != 0) present |= 1 << a;
+            if (silent[a]) vault.slash(seats[a], penalty, NO_SUM);
         }
     }
 

@@ -21,17 +21,17 @@ abstract contract CommitteeBooks is ICommittee, Governed {
     /// @dev Above the hospitals of a round, so that rounding up their weights never wraps a sum around.
     uint256 internal constant ROUNDING = 130;
 
-    /// @dev slots: elements of a share without its salt. confirmed, wrong: a bit for each seat; decoded: for each group. disputed:
-    /// hospitals with an unanswered complaint; leftOut: those of them that may not answer any more.
+    /// @dev slots: elements of a share without its salt. confirmed: a bit for each seat; decoded: for each group. disputed: hospitals with
+    /// an unanswered complaint; leftOut: those of them that may not answer any more.
     struct Book {
         SharingParameters parameters;
         IStarkVerifier verifier;
+        IStarkVerifier sumVerifier;
         uint32 complainUntil;
         uint32 showUntil;
         uint32 sumUntil;
         uint32 decodeUntil;
         uint16 confirmed;
-        uint16 wrong;
         uint8 disputed;
         uint8 leftOut;
         uint8 slots;
@@ -62,7 +62,8 @@ abstract contract CommitteeBooks is ICommittee, Governed {
     IBeacon public immutable override beacon;
 
     SharingParameters internal _sharing;
-    IStarkVerifier[2] internal _verifiers;
+    IStarkVerifier[2] internal _releaseVerifiers;
+    IStarkVerifier[2] internal _sumVerifiers;
     mapping(uint256 roundId => Book) internal _books;
     mapping(uint256 roundId => mapping(address member => uint8)) internal _seatNumbers; // from 1
     mapping(uint256 roundId => mapping(address hospital => Sharer)) internal _sharers;
@@ -75,20 +76,21 @@ abstract contract CommitteeBooks is ICommittee, Governed {
         IDataRegistry data_,
         IAudits audits_,
         IBeacon beacon_,
-        IStarkVerifier[2] memory verifiers,
+        IStarkVerifier[2] memory releases,
+        IStarkVerifier[2] memory sums,
         SharingParameters memory parameters
     ) Governed(consortium_) {
         (vault, data, audits, beacon) = (vault_, data_, audits_, beacon_);
-        _setSharing(parameters, verifiers);
+        _setSharing(parameters, releases, sums);
     }
 
     /// @inheritdoc ICommittee
-    function setSharing(SharingParameters calldata parameters, IStarkVerifier[2] calldata verifiers)
-        external
-        override
-        onlyVote
-    {
-        _setSharing(parameters, verifiers);
+    function setSharing(
+        SharingParameters calldata parameters,
+        IStarkVerifier[2] calldata releases,
+        IStarkVerifier[2] calldata sums
+    ) external override onlyVote {
+        _setSharing(parameters, releases, sums);
     }
 
     /// @inheritdoc ICommittee
@@ -103,7 +105,12 @@ abstract contract CommitteeBooks is ICommittee, Governed {
 
     /// @inheritdoc ICommittee
     function verifierOf(uint8 halves) public view override returns (IStarkVerifier) {
-        return halves == 1 || halves == 2 ? _verifiers[halves - 1] : IStarkVerifier(address(0));
+        return halves == 1 || halves == 2 ? _releaseVerifiers[halves - 1] : IStarkVerifier(address(0));
+    }
+
+    /// @inheritdoc ICommittee
+    function sumVerifierOf(uint8 halves) public view override returns (IStarkVerifier) {
+        return halves == 1 || halves == 2 ? _sumVerifiers[halves - 1] : IStarkVerifier(address(0));
     }
 
     /// @inheritdoc ICommittee
@@ -225,13 +232,16 @@ abstract contract CommitteeBooks is ICommittee, Governed {
         return CommitteeGroups.partition(seed, n);
     }
 
-    function _setSharing(SharingParameters memory parameters, IStarkVerifier[2] memory verifiers) private {
+    function _setSharing(
+        SharingParameters memory parameters,
+        IStarkVerifier[2] memory releases,
+        IStarkVerifier[2] memory sums
+    ) private {
         _requireRange("aggregators", parameters.aggregators, 2, 16);
         _requireRange("threshold", parameters.threshold, 2, parameters.aggregators);
         _requireRange("maxBucket", parameters.maxBucket, 0, 10);
-        _requireRange("silencePenalty", parameters.silencePenalty, 0, parameters.penalty);
         _sharing = parameters;
-        _verifiers = verifiers;
-        emit SharingSet(parameters, verifiers);
+        (_releaseVerifiers, _sumVerifiers) = (releases, sums);
+        emit SharingSet(parameters, releases, sums);
     }
 }

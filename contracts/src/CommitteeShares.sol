@@ -5,6 +5,7 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 import {CommitteeBooks} from "./CommitteeBooks.sol";
 import {CommitteeGroups} from "./CommitteeGroups.sol";
+import {CommitteeSums} from "./CommitteeSums.sol";
 import {Poseidon2} from "./Poseidon2.sol";
 import {SegmentInputs} from "./SegmentInputs.sol";
 import {IAudits} from "./interfaces/IAudits.sol";
@@ -20,8 +21,6 @@ import {BabyBear} from "./stark/BabyBear.sol";
 abstract contract CommitteeShares is CommitteeBooks {
     using SegmentInputs for uint256[];
 
-    /// @dev (4, 0, .., 0): tells digests of shares from all others.
-    bytes32 private constant SHARE_START = bytes32(uint256(4) << 224);
     uint256 private constant SHARES_PHASE = 5; // its place among a round's durations; Aggregate follows
 
     /// @inheritdoc ICommittee
@@ -62,7 +61,7 @@ abstract contract CommitteeShares is CommitteeBooks {
         for (uint256 i = 0; i < length; ++i) {
             if (elements[i] >= BabyBear.P) revert ElementAboveField(i, elements[i]);
         }
-        bytes32 digest = Poseidon2.absorb(SHARE_START, elements);
+        bytes32 digest = Poseidon2.absorb(CommitteeSums.SHARE_START, elements);
         if (digest != sharer.digests[seat_]) revert WrongShare(sharer.digests[seat_], digest);
         // Effects
         sharer.unanswered &= ~(uint16(1) << seat_);
@@ -88,8 +87,10 @@ abstract contract CommitteeShares is CommitteeBooks {
         Book storage book = _books[roundId];
         uint8 halves = audits.trainingOf(roundId).halves;
         book.parameters = _sharing;
-        book.verifier = verifierOf(halves);
-        if (address(book.verifier) == address(0)) revert IAudits.NoVerifier(halves);
+        (book.verifier, book.sumVerifier) = (verifierOf(halves), sumVerifierOf(halves));
+        if (address(book.verifier) == address(0) || address(book.sumVerifier) == address(0)) {
+            revert IAudits.NoVerifier(halves);
+        }
         book.slots = 36 * halves;
         address[] memory members = consortium.members();
         uint8 needed = _sharing.aggregators;
@@ -197,6 +198,30 @@ abstract contract CommitteeShares is CommitteeBooks {
         inputs[next] = weightOf(roundId, hospital);
         inputs[next + 1] = bucket == 0 ? 0 : 4 ** (uint256(bucket) - 1);
         inputs[next + 2] = 4 ** uint256(bucket);
+    }
+
+    /// @inheritdoc ICommittee
+    function sumInputs(uint256 roundId, uint256 group, uint256 seat_, bytes calldata sum)
+        public
+        view
+        override
+        returns (uint256[] memory inputs)
+    {
+        Book storage book = _books[roundId];
+        CommitteeSums.check(sum, book.slots);
+        inputs = new uint256[](8 * CommitteeSums.PLACES + 8);
+        uint256 next = 0;
+        for (uint256 i = 0; i < book.survivors.length; ++i) {
+            Sharer storage sharer = _sharers[roundId][book.survivors[i]];
+            if (sharer.place != group + 1) continue;
+            inputs.putDigest(next, sharer.digests[seat_]);
+            next += 8;
+        }
+        bytes32 free = CommitteeSums.digestOfZeros(book.slots);
+        for (; next < 8 * CommitteeSums.PLACES; next += 8) {
+            inputs.putDigest(next, free);
+        }
+        inputs.putDigest(next, CommitteeSums.digest(sum));
     }
 
     /// @dev The caller's seat; it must still be an aggregator.

@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Poseidon2} from "./Poseidon2.sol";
 import {ICommittee} from "./interfaces/ICommittee.sol";
 import {BabyBear} from "./stark/BabyBear.sol";
 
 /// @notice Sums of shares: vectors of elements below p, 4 bytes each; the seat at index a evaluates at a + 1.
 library CommitteeSums {
     uint256 private constant P = BabyBear.P;
+    /// @notice Hospitals of a group at most: groups of survivors have three to five.
+    uint256 internal constant PLACES = 5;
+    /// @notice (4, 0, .., 0): tells digests of shares and sums from all others.
+    bytes32 internal constant SHARE_START = bytes32(uint256(4) << 224);
+    bytes32 private constant ZEROS = 0x0ab8773f2e5e41ed08b84d704a1efc8307d436e40e6bc2682ab6297340563d08;
+    bytes32 private constant WIDE_ZEROS = 0x708c1b1463980377024187bc5659fe7d00b64848315fef6f68b033770a47d40e;
 
     /// @notice Reverts with BadSum unless `sum` is `slots` elements below p.
     function check(bytes calldata sum, uint256 slots) internal pure {
@@ -17,99 +24,58 @@ library CommitteeSums {
         }
     }
 
-    /// @notice The values at 0 of the polynomials of degree < threshold through the sums that are not named.
-    /// @dev Those of the first `threshold` unnamed seats fix the polynomials; all the others are compared with them.
-    /// @param sums Checked by `check`, empty where a seat submitted none.
-    /// @param wrong The seats named: a bit each, of seats that are present.
-    function decode(bytes[] calldata sums, uint256 slots, uint256 threshold, uint256 wrong)
+    /// @notice The digest of a checked sum as that of a share, with a salt of zeros: at least four, up to a whole block.
+    function digest(bytes calldata sum) internal pure returns (bytes32 h) {
+        h = SHARE_START;
+        for (uint256 from = 0; from < sum.length + 16; from += 32) {
+            uint256 to = from + 32 < sum.length ? from + 32 : sum.length;
+            h = Poseidon2.compress(h, from < to ? bytes32(sum[from:to]) : bytes32(0));
+        }
+    }
+
+    /// @notice The digest of a share of zeros with a salt of zeros.
+    function digestOfZeros(uint256 slots) internal pure returns (bytes32) {
+        return slots == 36 ? ZEROS : WIDE_ZEROS;
+    }
+
+    /// @notice The values at 0 of the polynomials of degree < seats.length through the sums. Lagrange: the sum of
+    /// s_k prod_(l != k) x_l / (x_l - x_k).
+    /// @param sums Checked by `check`, at most 16.
+    /// @param seats Below 16, no two alike.
+    function decode(bytes[] calldata sums, uint256[] calldata seats, uint256 slots)
         internal
         pure
         returns (bytes memory total)
     {
-        uint256[] memory basis = _basis(sums, threshold, wrong);
-        uint256[] memory inverses = _denominators(basis);
-        for (uint256 a = 0; a < sums.length; ++a) {
-            if (sums[a].length == 0 || _contains(basis, a)) continue;
-            bytes memory expected = _evaluate(sums, basis, _coefficients(basis, inverses, a + 1), slots);
-            bool lies = keccak256(expected) == keccak256(sums[a]);
-            bool named = (wrong >> a) & 1 == 1;
-            if (!lies && !named) revert ICommittee.Inconsistent(a);
-            if (lies && named) revert ICommittee.NotWrong(a);
-        }
-        return _evaluate(sums, basis, _coefficients(basis, inverses, 0), slots);
-    }
-
-    /// @dev The first `threshold` seats that are present and not named; there are as many.
-    function _basis(bytes[] calldata sums, uint256 threshold, uint256 wrong)
-        private
-        pure
-        returns (uint256[] memory basis)
-    {
-        basis = new uint256[](threshold);
-        uint256 found = 0;
-        for (uint256 a = 0; found < threshold; ++a) {
-            if (sums[a].length != 0 && (wrong >> a) & 1 == 0) basis[found++] = a;
-        }
-    }
-
-    /// @dev 1 / prod_(l != k) (x_k - x_l).
-    function _denominators(uint256[] memory basis) private pure returns (uint256[] memory inverses) {
-        inverses = new uint256[](basis.length);
-        for (uint256 k = 0; k < basis.length; ++k) {
-            uint256 below = 1;
-            for (uint256 l = 0; l < basis.length; ++l) {
-                if (l != k) below = mulmod(below, P + basis[k] - basis[l], P);
-            }
-            inverses[k] = BabyBear.inverse(below);
-        }
-    }
-
-    /// @dev Lagrange: prod_(l != k) (x - x_l) / (x_k - x_l).
-    function _coefficients(uint256[] memory basis, uint256[] memory inverses, uint256 x)
-        private
-        pure
-        returns (uint256[] memory coefficients)
-    {
-        coefficients = new uint256[](basis.length);
-        for (uint256 k = 0; k < basis.length; ++k) {
-            uint256 above = inverses[k];
-            for (uint256 l = 0; l < basis.length; ++l) {
-                if (l != k) above = mulmod(above, P + x - basis[l] - 1, P);
-            }
-            coefficients[k] = above;
-        }
-    }
-
-    /// @dev sum_k c_k s_k for every slot. At most 16 products below 2^62.
-    function _evaluate(bytes[] calldata sums, uint256[] memory basis, uint256[] memory coefficients, uint256 slots)
-        private
-        pure
-        returns (bytes memory values)
-    {
-        uint256[] memory sum = new uint256[](slots);
-        for (uint256 k = 0; k < basis.length; ++k) {
-            bytes calldata share = sums[basis[k]];
-            uint256 c = coefficients[k];
+        uint256[] memory values = new uint256[](slots);
+        for (uint256 k = 0; k < seats.length; ++k) {
+            bytes calldata sum = sums[k];
+            uint256 c = _coefficient(seats, k);
             for (uint256 i = 0; i < slots; ++i) {
                 unchecked {
-                    sum[i] += c * _at(share, i);
+                    values[i] += c * _at(sum, i); // at most 16 products below 2^62
                 }
             }
         }
-        values = new bytes(4 * slots);
+        total = new bytes(4 * slots);
         for (uint256 i = 0; i < slots; ++i) {
-            uint256 value = sum[i] % P;
+            uint256 value = values[i] % P;
             assembly ("memory-safe") {
-                let place := add(add(values, 0x20), mul(4, i))
+                let place := add(add(total, 0x20), mul(4, i))
                 mstore(place, or(shl(224, value), and(mload(place), sub(shl(224, 1), 1))))
             }
         }
     }
 
-    function _contains(uint256[] memory basis, uint256 a) private pure returns (bool found) {
-        for (uint256 k = 0; k < basis.length; ++k) {
-            if (basis[k] == a) found = true;
+    function _coefficient(uint256[] calldata seats, uint256 k) private pure returns (uint256) {
+        uint256 above = 1;
+        uint256 below = 1;
+        for (uint256 l = 0; l < seats.length; ++l) {
+            if (l == k) continue;
+            above = mulmod(above, seats[l] + 1, P);
+            below = mulmod(below, P + seats[l] - seats[k], P);
         }
+        return mulmod(above, BabyBear.inverse(below), P);
     }
 
     /// @dev Element i of a sum that is long enough.

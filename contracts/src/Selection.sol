@@ -123,7 +123,7 @@ contract Selection is ISelection, Governed {
             verified ? _ask(address(_data), IDataRegistry.versionsOf.selector, hospitals) : stakes;
         (uint256 found, uint256 fresh) = (0, 0);
         for (uint256 i = 0; i < hospitals.length; ++i) {
-            uint256 weight = _weight(rule, prospects.at(i), stakes.at(i), versions.at(i));
+            uint256 weight = _weight(rule, prospects.word(i), stakes.word(i), versions.word(i));
             if (weight == 0) continue;
             address hospital = hospitals[i];
             if (prospects[i] >> 56 == 1 && fresh < MAX_NEWCOMERS) lot.newcomers[fresh++] = hospital;

@@ -19,7 +19,7 @@ import {vm} from "./Vm.sol";
 contract CommitteeTest is SharedDeployment {
     function setSharing(SharingParameters memory wanted) internal {
         IStarkVerifier[2] memory both = releases();
-        govern(address(committee), abi.encodeCall(ICommittee.setSharing, (wanted, both)));
+        govern(address(committee), abi.encodeCall(ICommittee.setSharing, (wanted, both, both)));
     }
 
     // ------------------------------------------------------------------ parameters
@@ -27,24 +27,26 @@ contract CommitteeTest is SharedDeployment {
     function test_setSharing_byVote_countsForComingRounds() public {
         uint256 roundId = openRound();
         IStarkVerifier[2] memory both = [IStarkVerifier(address(new StubVerifier())), new StubVerifier()];
-        SharingParameters memory wanted = SharingParameters(16, 16, 10, 9, 9);
+        IStarkVerifier[2] memory sums = [IStarkVerifier(address(new StubVerifier())), new StubVerifier()];
+        SharingParameters memory wanted = SharingParameters(16, 16, 10, 9);
         vm.expectRevert(abi.encodeWithSelector(IConsortium.NotTheVote.selector, operators[0]));
         vm.prank(operators[0]);
-        committee.setSharing(wanted, both);
-        govern(address(committee), abi.encodeCall(ICommittee.setSharing, (wanted, both)));
+        committee.setSharing(wanted, both, sums);
+        govern(address(committee), abi.encodeCall(ICommittee.setSharing, (wanted, both, sums)));
         vm.assertEq(committee.sharing().aggregators, 16);
         vm.assertEq(committee.sharingOf(roundId).aggregators, 5);
         vm.assertEq(address(committee.verifierOf(2)), address(both[1]));
         vm.assertEq(address(committee.verifierOf(3)), address(0));
+        vm.assertEq(address(committee.sumVerifierOf(1)), address(sums[0]));
+        vm.assertEq(address(committee.sumVerifierOf(0)), address(0));
     }
 
     function test_setSharing_outsideItsBounds_reverts() public {
-        refuseSharing(SharingParameters(1, 1, 7, 0, 0), "aggregators", 1, 2, 16);
-        refuseSharing(SharingParameters(17, 3, 7, 0, 0), "aggregators", 17, 2, 16);
-        refuseSharing(SharingParameters(5, 1, 7, 0, 0), "threshold", 1, 2, 5);
-        refuseSharing(SharingParameters(5, 6, 7, 0, 0), "threshold", 6, 2, 5);
-        refuseSharing(SharingParameters(5, 3, 11, 0, 0), "maxBucket", 11, 0, 10);
-        refuseSharing(SharingParameters(5, 3, 7, 4, 5), "silencePenalty", 5, 0, 4);
+        refuseSharing(SharingParameters(1, 1, 7, 0), "aggregators", 1, 2, 16);
+        refuseSharing(SharingParameters(17, 3, 7, 0), "aggregators", 17, 2, 16);
+        refuseSharing(SharingParameters(5, 1, 7, 0), "threshold", 1, 2, 5);
+        refuseSharing(SharingParameters(5, 6, 7, 0), "threshold", 6, 2, 5);
+        refuseSharing(SharingParameters(5, 3, 11, 0), "maxBucket", 11, 0, 10);
     }
 
     function refuseSharing(SharingParameters memory wanted, bytes32 what, uint256 got, uint256 low, uint256 high)
@@ -52,7 +54,7 @@ contract CommitteeTest is SharedDeployment {
     {
         IStarkVerifier[2] memory none;
         vm.expectRevert(abi.encodeWithSelector(IConsortium.OutOfRange.selector, what, got, low, high));
-        new Committee(consortium, vault, data, audits, beacon, none, wanted);
+        new Committee(consortium, vault, data, audits, beacon, none, none, wanted);
     }
 
     function test_setParameters_sharedButNotVerified_reverts() public {
@@ -82,7 +84,7 @@ contract CommitteeTest is SharedDeployment {
     // ------------------------------------------------------------------ seats
 
     function test_open_seatsTheFirstAggregatorsWithStake() public {
-        setSharing(SharingParameters(3, 3, 7, 31, 8)); // the operators hold 30
+        setSharing(SharingParameters(3, 3, 7, 31)); // the operators hold 30
         vm.expectRevert(abi.encodeWithSelector(ICommittee.TooFewAggregators.selector, 3, 2));
         openRound();
         stake(operators[1], 1);
@@ -96,7 +98,7 @@ contract CommitteeTest is SharedDeployment {
     }
 
     function test_open_withTheThresholdOfSeats_leavesOthersVacant() public {
-        setSharing(SharingParameters(3, 2, 7, 31, 8));
+        setSharing(SharingParameters(3, 2, 7, 31));
         uint256 roundId = openRound();
         vm.assertEq(committee.seatsOf(roundId).length, 2);
         vm.assertEq(committee.sharingOf(roundId).aggregators, 3);
@@ -104,9 +106,13 @@ contract CommitteeTest is SharedDeployment {
 
     function test_open_noVerifierForItsRows_reverts() public {
         IStarkVerifier[2] memory none;
-        govern(address(committee), abi.encodeCall(ICommittee.setSharing, (sharing(), none)));
-        vm.expectRevert(abi.encodeWithSelector(IAudits.NoVerifier.selector, 1));
-        openRound();
+        IStarkVerifier[2] memory both = releases();
+        for (uint256 i = 0; i < 2; ++i) {
+            (IStarkVerifier[2] memory one, IStarkVerifier[2] memory two) = i == 0 ? (none, both) : (both, none);
+            govern(address(committee), abi.encodeCall(ICommittee.setSharing, (sharing(), one, two)));
+            vm.expectRevert(abi.encodeWithSelector(IAudits.NoVerifier.selector, 1));
+            openRound();
+        }
     }
 
     function test_open_tooShortForSharing_reverts() public {
@@ -133,7 +139,7 @@ contract CommitteeTest is SharedDeployment {
 
     /// @dev 2138 rows, maxBucket 10: B = 2^20, P / 2 / B = 960, K = 830; each scaled to the nearest, none to zero.
     function test_weightOf_manyRows_isScaled() public {
-        setSharing(SharingParameters(5, 3, 10, SUM_PENALTY, SILENCE_PENALTY));
+        setSharing(SharingParameters(5, 3, 10, SUM_PENALTY));
         uint256 roundId = reach(Phase.Commit);
         uint32[4] memory weights = [uint32(233), 199, 398, 1];
         for (uint256 i = 0; i < 4; ++i) {

@@ -8,9 +8,13 @@ import {IAudits} from "../src/interfaces/IAudits.sol";
 import {ICommittee} from "../src/interfaces/ICommittee.sol";
 import {HOSPITAL, IConsortium, Power, VALIDATOR} from "../src/interfaces/IConsortium.sol";
 import {IGoverned} from "../src/interfaces/IGoverned.sol";
+import {IReputation} from "../src/interfaces/IReputation.sol";
+import {IRewards} from "../src/interfaces/IRewards.sol";
 import {IRoundManager} from "../src/interfaces/IRoundManager.sol";
+import {ISelection} from "../src/interfaces/ISelection.sol";
 import {IStakeVault, SLASHER_ROLE} from "../src/interfaces/IStakeVault.sol";
 import {IStarkVerifier} from "../src/interfaces/IStarkVerifier.sol";
+import {IValidators} from "../src/interfaces/IValidators.sol";
 import {Deployment} from "./Deployment.sol";
 import {vm} from "./Vm.sol";
 
@@ -132,8 +136,8 @@ contract ConsortiumPauseTest is Deployment {
     /// @dev What only the vote may do, tried by the deployer, by every member alone and by a stranger.
     function test_whatTheVoteMayDo_anyKey_reverts() public {
         IStarkVerifier[2] memory none;
-        address[11] memory targets;
-        bytes[11] memory calls;
+        address[16] memory targets;
+        bytes[16] memory calls;
         (targets[0], calls[0]) = (address(consortium), abi.encodeCall(IConsortium.admit, (address(0xCAFE), 7)));
         (targets[1], calls[1]) = (address(consortium), abi.encodeCall(IConsortium.remove, (hospitals[3])));
         (targets[2], calls[2]) = (address(consortium), abi.encodeCall(IConsortium.changeRoles, (hospitals[3], 7)));
@@ -144,10 +148,15 @@ contract ConsortiumPauseTest is Deployment {
         (targets[7], calls[7]) = (address(vault), abi.encodeCall(IStakeVault.spendTreasury, (operators[0], 0)));
         (targets[8], calls[8]) = (address(manager), abi.encodeCall(IRoundManager.setParameters, (parameters())));
         (targets[9], calls[9]) = (address(audits), abi.encodeCall(IAudits.setTraining, (training())));
-        (targets[10], calls[10]) = (address(committee), abi.encodeCall(ICommittee.setSharing, (sharing(), none)));
+        (targets[10], calls[10]) = (address(committee), abi.encodeCall(ICommittee.setSharing, (sharing(), none, none)));
+        (targets[11], calls[11]) = (address(reputation), abi.encodeCall(IReputation.setReputation, (evidence())));
+        (targets[12], calls[12]) = (address(selection), abi.encodeCall(ISelection.setSelection, (lottery())));
+        (targets[13], calls[13]) = (address(validators), abi.encodeCall(IValidators.setValidators, (judging())));
+        (targets[14], calls[14]) = (address(validators), abi.encodeCall(IValidators.setOperator, (cast[0], cast[1])));
+        (targets[15], calls[15]) = (address(rewards), abi.encodeCall(IRewards.setRewards, (paying())));
         for (uint256 who = 0; who < 10; ++who) {
             address key = who < 8 ? cast[who] : who == 8 ? consortium.deployer() : outsider;
-            for (uint256 i = 0; i < 11; ++i) {
+            for (uint256 i = 0; i < 16; ++i) {
                 vm.prank(key);
                 (bool done, bytes memory reason) = targets[i].call(calls[i]);
                 vm.assertTrue(!done, "a key did what only the vote may");

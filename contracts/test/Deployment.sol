@@ -97,7 +97,7 @@ abstract contract Deployment {
         data = new DataRegistry(consortium, vault);
         beacon = new Beacon(consortium, vault);
         audits = new Audits(consortium, vault, registry, data, beacon, verifiers(), training());
-        committee = new Committee(consortium, vault, data, audits, beacon, releases(), sharing());
+        committee = new Committee(consortium, vault, data, audits, beacon, releases(), sumVerifiers(), sharing());
         reputation = new Reputation(consortium, evidence());
         selection = new Selection(consortium, vault, reputation, audits, lottery());
         validators = new Validators(consortium, vault, reputation, judging());
@@ -156,7 +156,7 @@ abstract contract Deployment {
     function verifiers() internal virtual returns (IStarkVerifier[2] memory none) {}
 
     function sharing() internal virtual returns (SharingParameters memory) {
-        return SharingParameters(5, 3, 7, 0, 0);
+        return SharingParameters(5, 3, 7, 0);
     }
 
     function releases() internal virtual returns (IStarkVerifier[2] memory none) {}
@@ -178,6 +178,8 @@ abstract contract Deployment {
     function paying() internal virtual returns (RewardParameters memory) {
         return RewardParameters(40, 1);
     }
+
+    function sumVerifiers() internal virtual returns (IStarkVerifier[2] memory none) {}
 
     function content(string memory name) internal pure returns (Content memory) {
         return Content(keccak256(bytes.concat("file", bytes(name))), keccak256(bytes(name)), 0x55);

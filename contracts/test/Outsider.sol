@@ -117,12 +117,12 @@ contract Outsider {
         address[] memory list = new address[](1);
         uint24[9] memory durations;
         IStarkVerifier[2] memory none;
-        all[0] = Call(committee, abi.encodeCall(ICommittee.setSharing, (ICommittee(committee).sharing(), none)));
+        all[0] = Call(committee, abi.encodeCall(ICommittee.setSharing, (ICommittee(committee).sharing(), none, none)));
         all[1] = Call(committee, abi.encodeCall(ICommittee.complain, (roundId, victim)));
         all[2] = Call(committee, abi.encodeCall(ICommittee.show, (roundId, 0, new uint32[](40))));
         all[3] = Call(committee, abi.encodeCall(ICommittee.confirm, (roundId)));
-        all[4] = Call(committee, abi.encodeCall(ICommittee.submitSum, (roundId, 0, new bytes(144))));
-        all[5] = Call(committee, abi.encodeCall(ICommittee.decode, (roundId, 0, new bytes[](5), 0)));
+        all[4] = Call(committee, abi.encodeCall(ICommittee.submitSum, (roundId, 0, new bytes(144), "")));
+        all[5] = Call(committee, abi.encodeCall(ICommittee.decode, (roundId, 0, new uint256[](3), new bytes[](3))));
         all[6] = Call(committee, abi.encodeCall(ICommittee.seat, (roundId, durations)));
         all[7] = Call(committee, abi.encodeCall(ICommittee.weigh, (roundId, list)));
         all[8] = Call(committee, abi.encodeCall(ICommittee.record, (roundId, victim, 0, release)));

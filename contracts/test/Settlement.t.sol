@@ -175,10 +175,10 @@ contract SettlementTest is SharedDeployment {
         fund(1000);
         uint256 roundId = reach(Phase.Aggregate);
         for (uint256 a = 0; a < 4; ++a) {
-            submitSum(roundId, 0, a, 0);
+            submitSum(roundId, 0, a);
         }
         skipStage(roundId, 2);
-        decode(roundId, 0, submitted(roundId, 0, 0), 0);
+        decode(roundId, 0);
         submit(roundId, operators[0], "model");
         skipBeyond(manager.deadlineOf(roundId));
         advance(roundId);

@@ -15,8 +15,7 @@ import {vm} from "./Vm.sol";
 
 /// @notice Shared rounds: five seats, held by `dealers`, three of which give an update. Updates and their polynomials are hashes.
 abstract contract SharedDeployment is VerifiedDeployment {
-    uint96 internal constant SUM_PENALTY = 20;
-    uint96 internal constant SILENCE_PENALTY = 8;
+    uint96 internal constant SUM_PENALTY = 8;
     uint8 internal constant BUCKET = 3;
 
     function parameters() internal virtual override returns (RoundParameters memory) {
@@ -24,11 +23,15 @@ abstract contract SharedDeployment is VerifiedDeployment {
     }
 
     function sharing() internal virtual override returns (SharingParameters memory) {
-        return SharingParameters(5, 3, 7, SUM_PENALTY, SILENCE_PENALTY);
+        return SharingParameters(5, 3, 7, SUM_PENALTY);
     }
 
     function releases() internal virtual override returns (IStarkVerifier[2] memory both) {
         both[0] = new StubVerifier();
+    }
+
+    function sumVerifiers() internal virtual override returns (IStarkVerifier[2] memory) {
+        return releases();
     }
 
     function durations() internal pure virtual override returns (uint24[9] memory all) {
@@ -147,29 +150,85 @@ abstract contract SharedDeployment is VerifiedDeployment {
         }
     }
 
-    function submitSum(uint256 roundId, uint256 group, uint256 seat, uint256 offset) internal {
-        bytes memory sum = sumAt(roundId, group, seat + 1, offset);
+    /// @dev The proof of a seat's sum; of another one there is none.
+    function sumProof(uint256 roundId, uint256 group, uint256 seat) internal view returns (bytes memory) {
+        bytes memory sum = sumAt(roundId, group, seat + 1, 0);
+        uint256[] memory inputs = new uint256[](48);
+        uint256 next = 0;
+        address[] memory survivors = committee.survivorsOf(roundId);
+        for (uint256 i = 0; i < survivors.length; ++i) {
+            if (committee.groupOf(roundId, survivors[i]) != group) continue;
+            next = put(inputs, next, committee.digestsOf(roundId, survivors[i])[seat]);
+        }
+        while (next < 40) {
+            next = put(inputs, next, this.digestOf(new uint32[](slots() * 10 / 9)));
+        }
+        put(inputs, next, digestOfSum(sum));
+        IStarkVerifier.Domain memory domain =
+            IStarkVerifier.Domain(block.chainid, address(committee), roundId, dealers[seat]);
+        return abi.encode(keccak256(abi.encode(domain, inputs)));
+    }
+
+    function digestOfSum(bytes memory sum) internal view returns (bytes32) {
+        uint32[] memory elements = new uint32[](slots() * 10 / 9);
+        for (uint256 j = 0; j < sum.length; ++j) {
+            elements[j / 4] = (elements[j / 4] << 8) | uint8(sum[j]);
+        }
+        return this.digestOf(elements);
+    }
+
+    function put(uint256[] memory inputs, uint256 next, bytes32 digest) internal pure returns (uint256) {
+        for (uint256 i = 0; i < 8; ++i) {
+            inputs[next + i] = uint32(uint256(digest) >> (224 - 32 * i));
+        }
+        return next + 8;
+    }
+
+    function submitSum(uint256 roundId, uint256 group, uint256 seat) internal {
+        bytes memory sum = sumAt(roundId, group, seat + 1, 0);
+        bytes memory proof = sumProof(roundId, group, seat);
         vm.prank(dealers[seat]);
-        committee.submitSum(roundId, group, sum);
+        committee.submitSum(roundId, group, sum, proof);
     }
 
-    /// @dev What a seat adds to its sum if it is among `liars` (a bit each): apart from each other, no two lie on a polynomial.
-    function lie(uint256 liars, uint256 seat) internal pure returns (uint256) {
-        return (liars >> seat) & 1 == 1 ? 1 + seat * seat : 0;
+    /// @dev A sum that is one off, with the proof of the right one.
+    function submitLie(uint256 roundId, uint256 group, uint256 seat) internal {
+        bytes memory sum = sumAt(roundId, group, seat + 1, 1);
+        bytes memory proof = sumProof(roundId, group, seat);
+        vm.prank(dealers[seat]);
+        committee.submitSum(roundId, group, sum, proof);
     }
 
-    /// @dev What the seats submitted.
-    function submitted(uint256 roundId, uint256 group, uint256 liars) internal view returns (bytes[] memory sums) {
-        sums = new bytes[](5);
-        for (uint256 a = 0; a < 5; ++a) {
-            if (committee.sumHashOf(roundId, group, a) == 0) continue;
-            sums[a] = sumAt(roundId, group, a + 1, lie(liars, a));
+    function three(uint256 one, uint256 two, uint256 last) internal pure returns (uint256[] memory seats) {
+        seats = new uint256[](3);
+        (seats[0], seats[1], seats[2]) = (one, two, last);
+    }
+
+    /// @dev The right sums of these seats.
+    function sumsOf(uint256 roundId, uint256 group, uint256[] memory seats)
+        internal
+        view
+        returns (bytes[] memory sums)
+    {
+        sums = new bytes[](seats.length);
+        for (uint256 k = 0; k < seats.length; ++k) {
+            sums[k] = sumAt(roundId, group, seats[k] + 1, 0);
         }
     }
 
-    function decode(uint256 roundId, uint256 group, bytes[] memory sums, uint256 wrong) internal {
+    function decode(uint256 roundId, uint256 group, uint256[] memory seats, bytes[] memory sums) internal {
         vm.prank(hospitals[2]);
-        committee.decode(roundId, group, sums, wrong);
+        committee.decode(roundId, group, seats, sums);
+    }
+
+    /// @dev By the first three seats that submitted.
+    function decode(uint256 roundId, uint256 group) internal {
+        uint256[] memory seats = new uint256[](3);
+        uint256 found = 0;
+        for (uint256 a = 0; a < 5 && found < 3; ++a) {
+            if (committee.sumHashOf(roundId, group, a) != 0) seats[found++] = a;
+        }
+        decode(roundId, group, seats, sumsOf(roundId, group, seats));
     }
 
     function groups(uint256 roundId) internal view returns (uint256 count) {
@@ -183,9 +242,9 @@ abstract contract SharedDeployment is VerifiedDeployment {
         }
         for (uint256 group = 0; phase == Phase.Aggregate && group < groups(roundId); ++group) {
             for (uint256 a = 0; a < 5; ++a) {
-                submitSum(roundId, group, a, 0);
+                submitSum(roundId, group, a);
             }
-            decode(roundId, group, submitted(roundId, group, 0), 0);
+            decode(roundId, group);
         }
         super.work(roundId);
         for (uint256 i = 4; i < hospitals.length && phase == Phase.Commit; ++i) {

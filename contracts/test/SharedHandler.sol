@@ -21,9 +21,6 @@ contract SharedHandler is SharedDeployment {
 
     /// @dev Shares of a hospital that were shown in a round.
     mapping(uint256 roundId => mapping(address hospital => uint256)) internal shares;
-    /// @dev Bit a: seat a lied to group 0, or was named.
-    mapping(uint256 roundId => uint256) internal lies;
-    mapping(uint256 roundId => uint256) internal named;
 
     function setUp() public virtual override {
         if (address(consortium) == address(0)) super.setUp();
@@ -74,31 +71,28 @@ contract SharedHandler is SharedDeployment {
     /// @param how One in eight lies.
     function submitAs(uint256 seat, uint8 how) public {
         uint256 roundId = manager.currentRound();
-        uint256 liars = how % 8 == 0 ? 1 << (seat % 5) : 0;
-        try this.submitFrom(roundId, seat % 5, liars) {
-            lies[roundId] |= liars;
+        try this.submitFrom(roundId, seat % 5, how % 8 == 0) {
+            note(how % 8 != 0, "a wrong sum was taken");
             note(committee.survivorsOf(roundId).length >= 3, "a sum over fewer than three");
         } catch {}
     }
 
-    /// @param wrong Even: who lied is named; odd: whoever.
-    function decodeAs(uint256 wrong) public {
+    /// @dev By any three seats, whether they submitted or not.
+    function decodeAs(uint256 skipped, uint256 other) public {
         uint256 roundId = manager.currentRound();
-        uint256 naming = wrong % 2 == 0 ? lies[roundId] : (wrong >> 1) % 32;
-        uint256 liars = 0;
+        uint256[] memory seats = new uint256[](3);
+        uint256 present = 0;
+        uint256 found = 0;
         for (uint256 a = 0; a < 5; ++a) {
-            liars += (lies[roundId] >> a) & 1;
+            if (committee.sumHashOf(roundId, 0, a) != 0) ++present;
+            if (a != skipped % 5 && a != other % 5 && found < 3) seats[found++] = a;
         }
-        (,, uint32 sumUntil,) = committee.stagesOf(roundId);
-        try this.decodeFrom(roundId, naming) {
+        try this.decodeFrom(roundId, seats) {
             ++decoded;
-            named[roundId] |= naming;
-            uint256 present = 0;
-            for (uint256 a = 0; a < 5; ++a) {
-                if (committee.sumHashOf(roundId, 0, a) != 0) ++present;
+            note(present >= 3, "decoded from fewer than the threshold");
+            for (uint256 k = 0; k < 3; ++k) {
+                note(committee.sumHashOf(roundId, 0, seats[k]) != 0, "decoded from a sum that was not proven");
             }
-            note(present == 5 || vm.getBlockNumber() > sumUntil, "decoded while sums could come");
-            note(present < 3 + 2 * liars || naming == lies[roundId], "named who was right");
         } catch {}
     }
 
@@ -123,7 +117,9 @@ contract SharedHandler is SharedDeployment {
         for (uint256 a = 0; a < 5; ++a) {
             submitAs(a, a == liar % 20 ? 0 : 1);
         }
-        decodeAs(0);
+        for (uint256 skipped = 0; skipped < 5; ++skipped) {
+            decodeAs(skipped, skipped + 1);
+        }
         for (uint256 a = 0; a < 5; ++a) {
             candidateAs(a);
         }
@@ -150,14 +146,13 @@ contract SharedHandler is SharedDeployment {
         }
     }
 
-    /// @dev Leaving Aggregate costs who was named, or else silent, exactly that; leaving another phase costs nobody.
+    /// @dev Leaving Aggregate costs who proved no sum exactly that; leaving another phase costs nobody.
     function settle(uint256 roundId, Phase from, uint256[7] memory held) internal {
         for (uint256 i = 0; i < 7; ++i) {
             uint256 due = 0;
             if (from == Phase.Aggregate && i != 2 && i != 3) {
                 uint256 a = i < 2 ? i : i - 2;
-                if (committee.sumHashOf(roundId, 0, a) == 0) due = SILENCE_PENALTY;
-                if ((named[roundId] >> a) & 1 == 1) due = SUM_PENALTY;
+                if (committee.sumHashOf(roundId, 0, a) == 0) due = SUM_PENALTY;
             }
             uint256 loss = held[i] - stakes(cast[i]);
             note(loss == due || (loss < due && stakes(cast[i]) == 0), "slashed otherwise than for its fault");
@@ -191,12 +186,13 @@ contract SharedHandler is SharedDeployment {
         confirm(roundId, seat);
     }
 
-    function submitFrom(uint256 roundId, uint256 seat, uint256 liars) external {
-        submitSum(roundId, 0, seat, lie(liars, seat));
+    function submitFrom(uint256 roundId, uint256 seat, bool lies) external {
+        if (lies) submitLie(roundId, 0, seat);
+        else submitSum(roundId, 0, seat);
     }
 
-    function decodeFrom(uint256 roundId, uint256 wrong) external {
-        decode(roundId, 0, submitted(roundId, 0, lies[roundId]), wrong);
+    function decodeFrom(uint256 roundId, uint256[] memory seats) external {
+        decode(roundId, 0, seats, sumsOf(roundId, 0, seats));
     }
 
     function candidateFrom(uint256 roundId, address aggregator) external {

@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {ICommittee} from "../src/interfaces/ICommittee.sol";
 import {AbortReason, IPhases, Phase} from "../src/interfaces/IPhases.sol";
 import {Round} from "../src/interfaces/IRoundManager.sol";
+import {IStarkVerifier} from "../src/interfaces/IStarkVerifier.sol";
 import {SharedDeployment} from "./SharedDeployment.sol";
 import {vm} from "./Vm.sol";
 
@@ -57,15 +58,15 @@ contract SharedRoundsTest is SharedDeployment {
         vm.assertEq(count, 2);
         vm.assertEq(keccak256(abi.encode(got)), keccak256(abi.encode(weights)));
         for (uint256 a = 0; a < 5; ++a) {
-            submitSum(roundId, 1, a, 0);
+            submitSum(roundId, 1, a);
         }
-        decode(roundId, 1, submitted(roundId, 1, 0), 0);
+        decode(roundId, 1);
         vm.expectRevert(abi.encodeWithSelector(ICommittee.NotDecoded.selector, roundId, 0));
         submit(roundId, operators[0], "model");
         for (uint256 a = 0; a < 5; ++a) {
-            submitSum(roundId, 0, a, 0);
+            submitSum(roundId, 0, a);
         }
-        decode(roundId, 0, submitted(roundId, 0, 0), 0);
+        decode(roundId, 0);
         submit(roundId, operators[0], "model");
     }
 
@@ -95,7 +96,8 @@ contract SharedRoundsTest is SharedDeployment {
 
     // ------------------------------------------------------------------ slashes
 
-    function test_close_wrongAndSilent_areSlashedOnce() public {
+    /// @dev A seat that proved no sum of one group, or of neither, whether it lied or was silent: slashed once.
+    function test_close_unprovenInAnyGroup_isSlashedOnce() public {
         widen();
         uint256 roundId = reach(Phase.Aggregate);
         uint256[5] memory before;
@@ -104,63 +106,81 @@ contract SharedRoundsTest is SharedDeployment {
         }
         for (uint256 group = 0; group < 2; ++group) {
             for (uint256 a = 0; a < 5; ++a) {
-                if (group == 1 && a == 4) continue; // silent about one group
-                submitSum(roundId, group, a, group == 0 ? lie(8, a) : 0);
+                if (a == 3) this.refuseLie(roundId, group, a); // lies about both groups
+                else if (group == 0 || a < 4) submitSum(roundId, group, a); // the last one is silent about one
             }
+            decode(roundId, group);
         }
-        decode(roundId, 0, submitted(roundId, 0, 1 << 3), 1 << 3);
-        skipStage(roundId, 2);
-        decode(roundId, 1, submitted(roundId, 1, 0), 0);
         submit(roundId, operators[0], "model");
         skipBeyond(manager.deadlineOf(roundId));
-        vm.expectEmit(address(committee));
-        emit ICommittee.AggregatorFailed(roundId, dealers[3], "committee: wrong sum");
-        vm.expectEmit(address(committee));
-        emit ICommittee.AggregatorFailed(roundId, dealers[4], "committee: no sum");
-        advance(roundId);
-        uint96[5] memory losses = [0, 0, 0, SUM_PENALTY, SILENCE_PENALTY];
-        for (uint256 a = 0; a < 5; ++a) {
-            vm.assertEq(vault.stakeOf(dealers[a]).active, before[a] - losses[a]);
+        for (uint256 a = 3; a < 5; ++a) {
+            vm.expectEmit(address(committee));
+            emit ICommittee.AggregatorFailed(roundId, dealers[a], "committee: no sum");
         }
-        vm.assertEq(vault.treasury(), SUM_PENALTY + SILENCE_PENALTY);
+        advance(roundId);
+        for (uint256 a = 0; a < 5; ++a) {
+            vm.assertEq(vault.stakeOf(dealers[a]).active, before[a] - (a < 3 ? 0 : SUM_PENALTY));
+        }
+        vm.assertEq(vault.treasury(), 2 * SUM_PENALTY);
     }
 
-    /// @dev Wrong in one group and silent in the other: the greater penalty alone. Wrong twice: once.
-    function test_close_wrongTwiceOrWrongAndSilent_isSlashedOnce() public {
-        widen();
-        for (uint256 silent = 0; silent < 2; ++silent) {
-            uint256 roundId = reach(Phase.Aggregate);
-            uint256 before = vault.stakeOf(dealers[3]).active;
-            for (uint256 group = 0; group < 2; ++group) {
-                for (uint256 a = 0; a < 5; ++a) {
-                    if (silent == 1 && group == 1 && a == 3) continue;
-                    submitSum(roundId, group, a, lie(8, a));
-                }
-            }
-            skipStage(roundId, 2);
-            decode(roundId, 0, submitted(roundId, 0, 8), 8);
-            decode(roundId, 1, submitted(roundId, 1, 8), silent == 1 ? 0 : 8);
-            skipBeyond(manager.deadlineOf(roundId));
-            vm.expectEmit(address(manager));
-            emit IPhases.RoundAborted(roundId, Phase.Aggregate, AbortReason.NoCandidate);
-            advance(roundId);
-            vm.assertEq(vault.stakeOf(dealers[3]).active, before - SUM_PENALTY);
-        }
+    function refuseLie(uint256 roundId, uint256 group, uint256 seat) external {
+        bytes memory sum = sumAt(roundId, group, seat + 1, 1);
+        bytes memory proof = sumProof(roundId, group, seat);
+        vm.expectRevert(abi.encodeWithSelector(IStarkVerifier.OodMismatch.selector));
+        vm.prank(dealers[seat]);
+        committee.submitSum(roundId, group, sum, proof);
     }
 
     // ------------------------------------------------------------------ silence and aborts
 
-    function test_abort_notDecodable_isNoSum() public {
-        uint256 roundId = reach(Phase.Aggregate);
-        for (uint256 a = 0; a < 4; ++a) {
-            submitSum(roundId, 0, a, lie(2, a)); // one wrong, one silent
+    /// @dev Whoever of the five lies: the right model with three honest seats, none with fewer, never another one.
+    function test_round_anyLiars_endsRightOrNotAtAll() public {
+        for (uint256 liars = 0; liars < 32; ++liars) {
+            for (uint256 a = 0; a < 5; ++a) {
+                stake(dealers[a], SUM_PENALTY); // what it may lose
+            }
+            this.playWith(liars);
         }
+    }
+
+    function playWith(uint256 liars) external {
+        uint256 roundId = reach(Phase.Aggregate);
+        uint256 honest = 0;
+        for (uint256 a = 0; a < 5; ++a) {
+            if ((liars >> a) & 1 == 1) this.refuseLie(roundId, 0, a);
+            else submitSum(roundId, 0, a);
+            honest += 1 - ((liars >> a) & 1);
+        }
+        if (honest >= 3) {
+            vm.expectEmit(address(committee));
+            emit ICommittee.SumDecoded(roundId, 0, sumAt(roundId, 0, 0, 0));
+            decode(roundId, 0);
+            submit(roundId, operators[0], "model");
+        }
+        skipBeyond(manager.deadlineOf(roundId));
+        if (honest < 3) {
+            vm.expectEmit(address(manager));
+            emit IPhases.RoundAborted(roundId, Phase.Aggregate, AbortReason.NoSum);
+        }
+        advance(roundId);
+        vm.assertTrue(manager.phaseOf(roundId) == (honest < 3 ? Phase.Aborted : Phase.Finalise), "ends");
+        while (manager.phaseOf(roundId) < Phase.Finalised) {
+            skipBeyond(manager.deadlineOf(roundId));
+            advance(roundId);
+        }
+    }
+
+    function test_abort_tooFewSums_isNoSum() public {
+        uint256 roundId = reach(Phase.Aggregate);
+        submitSum(roundId, 0, 0);
+        submitSum(roundId, 0, 4);
         skipBeyond(manager.deadlineOf(roundId));
         vm.expectEmit(address(manager));
         emit IPhases.RoundAborted(roundId, Phase.Aggregate, AbortReason.NoSum);
         advance(roundId);
-        vm.assertEq(vault.stakeOf(dealers[4]).active, 30 - SILENCE_PENALTY);
-        vm.assertEq(vault.treasury(), SILENCE_PENALTY);
+        vm.assertEq(vault.stakeOf(dealers[2]).active, 30 - SUM_PENALTY);
+        vm.assertEq(vault.treasury(), 3 * SUM_PENALTY);
         vm.assertEq(registry.versions(), 1);
         openRound();
     }
@@ -210,7 +230,7 @@ contract SharedRoundsTest is SharedDeployment {
             bool seated = validators.isSeated(roundId, dealers[a]); // or it was silent in an earlier round
             if (phase == Phase.Draw && seated) reveal(roundId, 1, dealers[a]);
             if (phase == Phase.Share) confirm(roundId, a);
-            if (phase == Phase.Aggregate) submitSum(roundId, 0, a, 0);
+            if (phase == Phase.Aggregate) submitSum(roundId, 0, a);
             if (phase == Phase.Finalise && seated) voteFor(roundId, dealers[a], "model");
         }
         for (uint256 i = 0; i < 4; ++i) {
@@ -218,8 +238,7 @@ contract SharedRoundsTest is SharedDeployment {
         }
         if (phase == Phase.Prove) proveAllBut(roundId, quiet);
         if (phase != Phase.Aggregate) return;
-        skipStage(roundId, 2);
-        decode(roundId, 0, submitted(roundId, 0, 0), 0);
+        decode(roundId, 0);
         for (uint256 a = 0; a < 5; ++a) {
             if (dealers[a] != quiet) submit(roundId, dealers[a], "model");
         }

@@ -12,14 +12,12 @@ import {IStarkVerifier} from "./IStarkVerifier.sol";
 /// @param aggregators Seats m of the committee, 2 .. 16.
 /// @param threshold Shares t that give an update, 2 .. aggregators; fewer tell nothing.
 /// @param maxBucket Highest norm bucket, 0 .. 10: updates stay below 2^maxBucket units of 2^-6 in norm.
-/// @param penalty Lost for a wrong sum, once a round, in the token's smallest unit; the stake that a seat needs.
-/// @param silencePenalty Lost for a sum not submitted, at most the penalty.
+/// @param penalty Lost for a sum that was not proven in time, once a round, in the token's smallest unit; the stake that a seat needs.
 struct SharingParameters {
     uint8 aggregators;
     uint8 threshold;
     uint8 maxBucket;
     uint96 penalty;
-    uint96 silencePenalty;
 }
 
 /// @notice What a hospital commits to and proves of its shares.
@@ -32,20 +30,22 @@ struct Release {
     bytes proof;
 }
 
-/// @title The committee of a round: shares of updates, complaints about them, sums of them, and who was wrong or silent.
+/// @title The committee of a round: shares of updates, complaints about them, proven sums of them, and who was silent.
 /// @notice Updates are never opened. Each hospital proves that its digests belong to Shamir shares of its weight times its update.
 /// In phase Share seats complain of shares that they did not get; the hospital shows that one share, or does not count. Then the
-/// survivors are fixed and dealt to groups of at least three (fewer than six: one group), and every seat submits the sum of its
-/// shares over each group. `decode` gives the total and names the wrong seats, exact while present >= threshold + 2 wrong: with
-/// m = 5, t = 3 for one wrong seat, or for two silent ones.
+/// survivors are fixed and dealt to groups of three to five (fewer than six: one group), and every seat submits the sum of its
+/// shares over each group, with a proof that it is just that. So no sum is wrong, however many seats lie; any `threshold` of them
+/// give the total, and with fewer there is none.
 /// @dev Seat a evaluates at a + 1. Field elements are below P = 2^31 - 2^27 + 1; a digest is eight of 4 bytes, a sum one for each slot
 /// (36, or 72 with two halves), big-endian. Public inputs of a release proof: digest of the state (8), of the model (8), of each share
 /// (8 m), weight, low = bucket == 0 ? 0 : 4^(bucket - 1), high = 4^bucket.
-/// Digest of a share: h = (4, 0, .., 0); for every eight elements e of share and salt, h = compress(h | e).
+/// Digest of a share: h = (4, 0, .., 0); for every eight elements e of share and salt, h = compress(h | e). Public inputs of the proof
+/// of a sum: digests of the group's shares for that seat, in the order of the survivors, then that of a share of zeros with a salt of
+/// zeros, five in all (40); digest of the sum with a salt of zeros (8).
 /// Weight: n_i if rows * B < P / 2, else max(1, (2 n_i K + rows) / (2 rows)), rows those of all selected hospitals, B = 2^(10 +
 /// maxBucket), K = P / 2 / B - 130: no sum wraps around.
 interface ICommittee is IGoverned {
-    event SharingSet(SharingParameters parameters, IStarkVerifier[2] verifiers);
+    event SharingSet(SharingParameters parameters, IStarkVerifier[2] releaseVerifiers, IStarkVerifier[2] sumVerifiers);
     /// @notice The round's committee; seats in the order of their points.
     event SeatsFixed(uint256 indexed roundId, address[] seats, uint8 threshold, uint8 maxBucket);
     /// @notice Rows of all selected hospitals, from which weights follow.
@@ -65,9 +65,10 @@ interface ICommittee is IGoverned {
     event SurvivorsFixed(
         uint256 indexed roundId, address[] survivors, uint8[] groups, uint32[] weights, uint32 sumUntil, uint32 until
     );
+    /// @notice A proven sum.
     event SumSubmitted(uint256 indexed roundId, uint256 indexed group, uint8 indexed seat, bytes sum);
-    /// @notice The total of a group; bit a of `wrong`: seat a's sum was not on the polynomial.
-    event SumDecoded(uint256 indexed roundId, uint256 indexed group, bytes total, uint256 wrong);
+    /// @notice The total of a group.
+    event SumDecoded(uint256 indexed roundId, uint256 indexed group, bytes total);
     event AggregatorFailed(uint256 indexed roundId, address indexed aggregator, bytes32 offence);
 
     /// @notice Fewer seats than the threshold could be filled.
@@ -94,24 +95,23 @@ interface ICommittee is IGoverned {
     /// @notice Not 4 bytes for each slot, or the element `index` not below p.
     error BadSum(uint256 index, uint256 value);
     error AlreadySummed(uint256 roundId, uint256 group, uint8 seat);
-    /// @notice Not every seat has submitted, and there is time for it: an early decoding could pass a wrong sum.
-    error SumsOutstanding(uint256 group, uint256 present, uint256 seats);
     error AlreadyDecoded(uint256 roundId, uint256 group);
+    /// @notice A total is decoded from as many sums as the threshold says, each with its seat.
     error WrongSumCount(uint256 expected, uint256 got);
+    /// @notice Seats are given in ascending order, each once.
+    error SeatsNotAscending(uint256 before, uint256 seat);
     /// @notice The sum is not what the seat submitted (zero: nothing).
     error WrongSum(uint256 seat, bytes32 expected);
-    /// @notice A seat is named that submitted nothing.
-    error NamedAbsent(uint256 wrong, uint256 present);
-    error NotDecodable(uint256 present, uint256 threshold, uint256 wrong);
-    /// @notice The seat is not named, and its sum not on the polynomial.
-    error Inconsistent(uint256 seat);
-    /// @notice The seat is named, and its sum on the polynomial.
-    error NotWrong(uint256 seat);
     error NotDecoded(uint256 roundId, uint256 group);
 
-    /// @notice By vote: parameters of coming rounds, with verifiers of release proofs for just these seats and this threshold, over rows
-    /// of one half and of two (zero: there is none).
-    function setSharing(SharingParameters calldata parameters, IStarkVerifier[2] calldata verifiers) external;
+    /// @notice By vote: parameters of coming rounds, with verifiers over rows of one half and of two (zero: there is none).
+    /// @param releases Of release proofs for just these seats and this threshold.
+    /// @param sums Of proofs of sums.
+    function setSharing(
+        SharingParameters calldata parameters,
+        IStarkVerifier[2] calldata releases,
+        IStarkVerifier[2] calldata sums
+    ) external;
 
     /// @notice Says that the caller's seat did not get its share of a hospital that may survive. In the first half of phase Share, once a
     /// hospital, before `confirm`. The complaint that makes `threshold` leaves the hospital out.
@@ -123,13 +123,15 @@ interface ICommittee is IGoverned {
     /// @notice Says that the caller's seat holds a share of every hospital that it did not complain about.
     function confirm(uint256 roundId) external;
 
-    /// @notice Submits the sum of the caller's shares over a group. In the first half of phase Aggregate, once a group.
-    function submitSum(uint256 roundId, uint256 group, bytes calldata sum) external;
+    /// @notice Submits the sum of the caller's shares over a group, with its proof (IStarkVerifier; a false one is refused by that
+    /// verifier's error). In the first half of phase Aggregate, once a group; before a candidate, since the phase can be over with the
+    /// last of them.
+    function submitSum(uint256 roundId, uint256 group, bytes calldata sum, bytes calldata proof) external;
 
-    /// @notice Opens a group's total. Members only, in phase Aggregate, once every seat has submitted or the time for it is over.
-    /// @param sums By seat, empty for those that submitted none.
-    /// @param wrong Bit a: seat a's sum is not on the polynomial of the others.
-    function decode(uint256 roundId, uint256 group, bytes[] calldata sums, uint256 wrong) external;
+    /// @notice Opens a group's total. Members only, in phase Aggregate, from `threshold` submitted sums on: whichever they are, the
+    /// total is the same.
+    /// @param seats Whose sums these are, ascending.
+    function decode(uint256 roundId, uint256 group, uint256[] calldata seats, bytes[] calldata sums) external;
 
     /// @notice Seats the committee of a round that is being opened: the first aggregators, in the consortium's order, with the
     /// penalty as active stake. Seats that nobody can take stay vacant, the last ones: their shares go nowhere. Phases Share and
@@ -148,7 +150,7 @@ interface ICommittee is IGoverned {
     /// @notice Fixes those of `hospitals` that survive, and their groups; `until`: last block of phase Aggregate. ROUNDS_ROLE only.
     function fixSurvivors(uint256 roundId, address[] calldata hospitals, uint32 until) external;
 
-    /// @notice Slashes who was wrong, or else silent. ROUNDS_ROLE only.
+    /// @notice Slashes who proved no sum of some group. ROUNDS_ROLE only.
     function close(uint256 roundId) external;
 
     /// @notice The parameters of coming rounds.
@@ -159,6 +161,9 @@ interface ICommittee is IGoverned {
 
     /// @notice The verifier of coming rounds' release proofs over rows of so many halves; zero if there is none.
     function verifierOf(uint8 halves) external view returns (IStarkVerifier);
+
+    /// @notice The same of proofs of sums.
+    function sumVerifierOf(uint8 halves) external view returns (IStarkVerifier);
 
     /// @notice The members of a round's committee, in the order of their seats.
     function seatsOf(uint256 roundId) external view returns (address[] memory);
@@ -216,6 +221,12 @@ interface ICommittee is IGoverned {
 
     /// @notice What a release proof is checked against, for this state, these digests and this bucket.
     function publicInputs(uint256 roundId, address hospital, bytes32 state, bytes32[] calldata digests, uint8 bucket)
+        external
+        view
+        returns (uint256[] memory);
+
+    /// @notice What the proof of a seat's sum over a group is checked against, for this sum.
+    function sumInputs(uint256 roundId, uint256 group, uint256 seat_, bytes calldata sum)
         external
         view
         returns (uint256[] memory);

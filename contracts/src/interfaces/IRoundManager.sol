@@ -109,7 +109,7 @@ struct Participation {
 /// left one unproven. Without a beacon value, or with too few hospitals left, it is aborted.
 /// A shared round awaits more than that. Commit - of states and shares (`commitShared`). Share - the committee's seats confirm, and
 /// hospitals answer complaints; leaving it fixes the survivors. Aggregate - seats submit sums, which are decoded; candidates are
-/// taken once all are. Without every sum it is aborted; leaving it slashes who was wrong or silent. Finalise - validators commit to
+/// taken once all are. Without every sum it is aborted; leaving it slashes who proved none. Finalise - validators commit to
 /// scores of the groups; Settle - they reveal them (IContributions); left when all have, or at the deadline.
 /// Aggregate - aggregators submit candidates; left when all have, or at the deadline with one at least.
 /// Finalise - the committee's signed votes are brought; left when two thirds of the committee chose one candidate (it is then in
