@@ -202,30 +202,22 @@ def gas(node: Node, count: int) -> dict[str, int]:
     }
     paid = members[: SelectionParameters().seats]
     used["credit"] = send(rewards, "credit", round_id, paid, [10_000] * len(paid), paid[:5])
-    used["claim"] = send(
-        relay,
-        "forward",
-        [(paid[0], relay.encode_abi("forward", [[(rewards.address, rewards.encode_abi("claim"))]]))],
-    )
+    claim = relay.encode_abi("forward", [[(rewards.address, rewards.encode_abi("claim"))]])
+    used["claim"] = send(relay, "forward", [(paid[0], claim)])
     return used
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
-    parser.add_argument(
-        "--quick", action="store_true", help="one seed, fewer draws, gas at 10 and 100 members"
-    )
+    parser.add_argument("--quick", action="store_true", help="one seed, fewer draws, gas up to 100 members")
     arguments = parser.parse_args()
     begin, quick = time.perf_counter(), arguments.quick
     results: dict[str, Any] = {"simulation": simulation(range(1 if quick else 5))}
     for name, lines in results["simulation"].items():
         waits = f"longest wait {lines['longest_wait']}, captured {lines['captured']}"
-        print(
-            f"parameters {name:9} tokens a round: "
-            + "  ".join(f"{k.value} {lines[k.value]['net']:+.3f}" for k in MIXTURE),
-            waits,
-        )
+        nets = "  ".join(f"{k.value} {lines[k.value]['net']:+.3f}" for k in MIXTURE)
+        print(f"parameters {name:9} tokens a round: {nets} {waits}")
     results["thresholds"] = thresholds(range(1), 8.0) if quick else thresholds(range(3), 1.0)
     print("thresholds", json.dumps(results["thresholds"]), flush=True)
     results["capture"] = capture(1000 if quick else 10_000)
