@@ -72,7 +72,7 @@ def test_select_leaves_out_the_unready_poor_and_badly_reputed():
     assert everyone.selected == (0, 1, 5)
     crowd = [Candidate(fresh, STAKE)] * 130
     found = selection.select(LOTTERY, REPUTATION, crowd, 5, NO_SEED, 0, STAKE)
-    assert found.selected == tuple(range(128)) and found.newcomers == tuple(range(100))
+    assert found.selected == tuple(range(128)) and found.newcomers == tuple(range(16))
     noted = selection.note_selection(fresh, 5, selected=False, newcomer=True)
     assert noted.since == 5 and noted.selected == 0 and selection.waited(noted, 8) == 3
 

@@ -14,7 +14,7 @@ from bfl_ref.governance.reputation import LARGE, ReputationParameters
 from bfl_ref.governance.rewards import TOKEN
 from bfl_ref.governance.selection import SelectionParameters
 from bfl_ref.governance.simulation import MIXTURE, World, population, simulate
-from bfl_ref.governance.unequal import measure_shifts, rounds_to_reach, run, unequal_silos
+from bfl_ref.governance.unequal import compare, measure_shifts, rounds_to_reach, unequal_silos
 
 FULL = os.environ.get("BFL_FULL") == "1"
 SEEDS = range(5) if FULL else range(1)
@@ -137,19 +137,7 @@ def test_lottery_by_reputation_is_ahead_of_uniform_draws_where_silos_differ(seed
     federation = load("thyroid", seed=seed, features="clinical")
     _, hyper = verified("thyroid", "clinical")
     silos = unequal_silos(federation, 30, 0.5, np.random.default_rng(seed))
-    runs = [
-        run(
-            silos,
-            hyper,
-            40,
-            np.random.default_rng(seed),
-            lottery=lottery,
-            rules=LARGE,
-            seats=SelectionParameters(),
-        )
-        for lottery in (True, False)
-    ]
-    lottery, uniform = runs
+    lottery, uniform = compare(silos, hyper, 40, seed, LARGE, SelectionParameters()).values()
     assert np.mean(lottery.noise[-10:]) < 0.15 < 0.2 < np.mean(uniform.noise[-10:])
     assert np.mean(lottery.f1) > np.mean(uniform.f1) + 0.01  # over all rounds; at the end not with every seed
 

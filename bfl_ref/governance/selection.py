@@ -19,7 +19,7 @@ NO_SEED = bytes(32)
 BUCKET_BASE = 4
 STAKE_PARTS = 16
 MAX_UNDRAWN = 128
-MAX_NEWCOMERS = 100
+MAX_NEWCOMERS = 16
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Candidate:
 @dataclass(frozen=True)
 class Lottery:
     """Positions among the candidates.  eligible, with the weights that were drawn from.  selected: in the order of their
-    drawing.  newcomers: who begin to wait, the first 100 of those that did not stand in a lottery before.
+    drawing.  newcomers: who begin to wait, the first 16 of those that did not stand in a lottery before.
     """
 
     eligible: tuple[int, ...]

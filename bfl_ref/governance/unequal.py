@@ -118,6 +118,23 @@ def run(
     return Run(tuple(f1), tuple(noise), tuple(selected))
 
 
+def compare(
+    silos: Silos,
+    hyper: Hyper,
+    rounds: int,
+    seed: int,
+    rules: ReputationParameters,
+    seats: SelectionParameters,
+) -> dict[str, Run]:
+    """The same silos under both ways of selecting: "lottery" and "uniform"."""
+    return {
+        name: run(
+            silos, hyper, rounds, np.random.default_rng(seed), lottery=lottery, rules=rules, seats=seats
+        )
+        for name, lottery in (("lottery", True), ("uniform", False))
+    }
+
+
 def rounds_to_reach(f1: Sequence[float], target: float, window: int = 5) -> int | None:
     """The first round, counted from 1, whose mean F1 over it and window - 1 before is `target` or more; None: never."""
     for i in range(len(f1)):
