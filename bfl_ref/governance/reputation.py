@@ -33,7 +33,7 @@ class ReputationParameters:
     threshold: int = 1000
     kept: int = 1024
     proven: int = 1024
-    missed: int = 2048
+    missed: int = 1024
     failed: int = 16384
     quality: int = 1024
     quality_loss: int = 4

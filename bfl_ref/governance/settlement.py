@@ -42,14 +42,14 @@ def quality_evidence(parameters: ReputationParameters, q: int) -> Evidence:
 @dataclass(frozen=True)
 class ValidatorFacts:
     """finalised: whether the round was; voted in it; withheld: committed to scores and did not reveal them.
-    Of its two beacon secrets - rebuilt: how many the others had to; forfeited: were lost, or falsely dealt.
+    Of its two beacon secrets - kept_back: how many it did not reveal; falsified: how many it dealt falsely.
     """
 
     finalised: bool
     voted: bool = False
     withheld: bool = False
-    rebuilt: int = 0
-    forfeited: int = 0
+    kept_back: int = 0
+    falsified: int = 0
 
 
 def validator_evidence(parameters: ReputationParameters, facts: ValidatorFacts) -> Evidence:
@@ -58,7 +58,7 @@ def validator_evidence(parameters: ReputationParameters, facts: ValidatorFacts) 
     if facts.finalised:
         voted = Evidence(parameters.kept) if facts.voted else Evidence(negative=parameters.missed)
         seen += voted + Evidence(negative=parameters.missed * facts.withheld)
-    return seen + Evidence(negative=parameters.failed * facts.forfeited + parameters.missed * facts.rebuilt)
+    return seen + Evidence(negative=parameters.failed * facts.falsified + parameters.missed * facts.kept_back)
 
 
 def seat_evidence(parameters: ReputationParameters, *, summed: bool) -> Evidence:

@@ -113,8 +113,8 @@ contract Settlement is ISettlement, Governed {
             uint256 negative = 0;
             for (uint8 which = 0; which < 2; ++which) {
                 SecretState state = _beacon.dealingOf(one.roundId, which, dealers[i]).state;
-                if (state == SecretState.Lost || state == SecretState.False) negative += one.parameters.failed;
-                if (state == SecretState.Rebuilt) negative += one.parameters.missed;
+                if (state == SecretState.False) negative += one.parameters.failed;
+                if (state == SecretState.Rebuilt || state == SecretState.Lost) negative += one.parameters.missed;
             }
             if (negative != 0) reputation.record(one.roundId, dealers[i], 0, negative);
         }

@@ -194,7 +194,7 @@ contract SettlementTest is SharedDeployment {
         vm.assertEq(rewards.owedTo(dealers[3]), 2);
     }
 
-    function test_settle_secrets_areFailedWhenLostAndMissedWhenRebuilt() public {
+    function test_settle_secrets_areMissedWhenKeptBack() public {
         uint256 roundId = openRound();
         for (uint256 i = 0; i < 5; ++i) {
             deal(roundId, listed[i]);
@@ -209,7 +209,7 @@ contract SettlementTest is SharedDeployment {
         runOut(roundId); // nobody commits
         // slashed below the minimum stake, those of the two that are hospitals were not selected
         expectEvidence(roundId, listed[3], 0, MISSED);
-        expectEvidence(roundId, listed[4], 0, FAILED);
+        expectEvidence(roundId, listed[4], 0, MISSED);
     }
 
     function test_settle_basicRound_countsAndPaysNothing() public {

@@ -17,7 +17,7 @@ import {IValidators} from "./IValidators.sol";
 /// hospital of a finalised shared round, scored: the median q of its group; q >= 0: quality * min(q, qualityFull) / qualityFull
 /// positive, else qualityLoss * quality * min(-q, qualityFull) / qualityFull negative; rounded down.
 /// validator of a finalised round - voted: `kept`; did not: `missed`. It committed to scores and did not reveal them: `missed`.
-/// Of any round with a beacon, for each of its two secrets: lost or falsely dealt: `failed`; rebuilt by the others: `missed`.
+/// Of any round with a beacon, for each of its two secrets: falsely dealt: `failed`; kept back, rebuilt by the others or lost: `missed`.
 /// aggregator's seat, once Aggregate was left - without a sum of each group: `missed`, else `kept`.
 /// Rewards, finalised shared rounds only: each hospital that survived contributes x = weight * (10,000 + max(q, -10,000)), weight
 /// that of ICommittee.weightOf, q 0 where nothing was scored; services: each validator that voted, each seat with all sums, in the
