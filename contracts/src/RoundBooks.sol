@@ -7,7 +7,7 @@ import {Content} from "./interfaces/Content.sol";
 import {IAudits} from "./interfaces/IAudits.sol";
 import {IBeacon} from "./interfaces/IBeacon.sol";
 import {ICommittee} from "./interfaces/ICommittee.sol";
-import {IConsortium, Member} from "./interfaces/IConsortium.sol";
+import {IConsortium, Member, VALIDATOR} from "./interfaces/IConsortium.sol";
 import {IContributions} from "./interfaces/IContributions.sol";
 import {IModelRegistry} from "./interfaces/IModelRegistry.sol";
 import {IRoundManager, Participation, Parts, Round, RoundParameters} from "./interfaces/IRoundManager.sol";
@@ -116,6 +116,24 @@ abstract contract RoundBooks is IRoundManager, Phases {
 
     function _requireInRound(uint256 roundId, address member, Member memory record) internal view {
         if (record.version > _rounds[roundId].membersVersion) revert NotInRound(roundId, member);
+    }
+
+    /// @dev Counts one vote for a candidate.
+    function _count(uint256 roundId, Candidate storage candidate, Content calldata model, bytes calldata signature)
+        internal
+    {
+        address signer = validators.signerOf(roundId, model, signature);
+        Member memory record = consortium.recordOf(signer);
+        if (record.roles & VALIDATOR == 0) revert NotInRound(roundId, signer);
+        _requireInRound(roundId, signer, record);
+        Participation storage own = _participations[roundId][signer];
+        if (own.voted) revert AlreadyVoted(roundId, signer);
+        own.voted = true;
+        uint8 votes = ++candidate.votes;
+        Round storage round = _rounds[roundId];
+        ++round.voted;
+        if (votes > round.leading) round.leading = votes;
+        emit ModelVoted(roundId, signer, model.digest, votes);
     }
 
     function _dropMissing(uint256 roundId) internal {

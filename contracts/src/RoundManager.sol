@@ -227,24 +227,6 @@ contract RoundManager is RoundBooks {
         emit UpdateCommitted(roundId, msg.sender, update.digest, update.cid, update.codec, rows, own.commitment);
     }
 
-    /// @dev Counts one vote for a candidate.
-    function _count(uint256 roundId, Candidate storage candidate, Content calldata model, bytes calldata signature)
-        private
-    {
-        address signer = validators.signerOf(roundId, model, signature);
-        Member memory record = consortium.recordOf(signer);
-        if (record.roles & VALIDATOR == 0) revert NotInRound(roundId, signer);
-        _requireInRound(roundId, signer, record);
-        Participation storage own = _participations[roundId][signer];
-        if (own.voted) revert AlreadyVoted(roundId, signer);
-        own.voted = true;
-        uint8 votes = ++candidate.votes;
-        Round storage round = _rounds[roundId];
-        ++round.voted;
-        if (votes > round.leading) round.leading = votes;
-        emit ModelVoted(roundId, signer, model.digest, votes);
-    }
-
     /// @dev Those that are drawn from the eligible at this moment.
     function _select(uint256 roundId) private {
         Round storage round = _rounds[roundId];

@@ -82,6 +82,22 @@ contract CrowdGasTest {
     }
 }
 
+/// @notice How many a lottery takes and notes at most.
+contract CrowdLimitsTest is CrowdGasTest {
+    /// @dev Without a seed the first 128; and the first 16 begin to wait, then the next.
+    function test_select_withoutSeed_takesTheFirst128() public {
+        address[] memory selected = selection.select(1, uint32(MEMBERS), 100, 0);
+        vm.assertEq(selected.length, 128);
+        vm.assertEq(selected[127], all[127]);
+        vm.assertEq(reputation.standingOf(all[15]).since, 1);
+        vm.assertEq(reputation.standingOf(all[16]).since, 0);
+        vm.assertEq(reputation.standingOf(all[16]).selected, 1);
+        selection.select(200, uint32(MEMBERS), 100, keccak256("r1"));
+        vm.assertEq(reputation.standingOf(all[31]).since, 200);
+        vm.assertEq(reputation.standingOf(all[32]).since, 0);
+    }
+}
+
 /// @notice The same once everybody has evidence of its own age and stood in a lottery.
 contract SeasonedCrowdGasTest is CrowdGasTest {
     function setUp() public override {

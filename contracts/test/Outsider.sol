@@ -9,12 +9,18 @@ import {IBeacon} from "../src/interfaces/IBeacon.sol";
 import {Content} from "../src/interfaces/Content.sol";
 import {ICommittee, Release} from "../src/interfaces/ICommittee.sol";
 import {IConsortium, Power, SYSTEM_ROLE} from "../src/interfaces/IConsortium.sol";
+import {IContributions} from "../src/interfaces/IContributions.sol";
 import {IDataRegistry} from "../src/interfaces/IDataRegistry.sol";
 import {IModelRegistry} from "../src/interfaces/IModelRegistry.sol";
-import {IPhases} from "../src/interfaces/IPhases.sol";
-import {IRoundManager, RoundParameters} from "../src/interfaces/IRoundManager.sol";
+import {IPhases, Phase} from "../src/interfaces/IPhases.sol";
+import {IReputation} from "../src/interfaces/IReputation.sol";
+import {IRewards} from "../src/interfaces/IRewards.sol";
+import {IRoundManager, Parts, RoundParameters} from "../src/interfaces/IRoundManager.sol";
+import {ISelection} from "../src/interfaces/ISelection.sol";
+import {ISettlement} from "../src/interfaces/ISettlement.sol";
 import {IStakeVault, SLASHER_ROLE} from "../src/interfaces/IStakeVault.sol";
 import {IStarkVerifier} from "../src/interfaces/IStarkVerifier.sol";
+import {IValidators} from "../src/interfaces/IValidators.sol";
 import {vm} from "./Vm.sol";
 
 /// @notice Calls every function that changes state, from accounts that never were members. None may succeed.
@@ -69,6 +75,10 @@ contract Outsider {
         Call[16] memory more = callsOfVerifiedRounds(amount, id, victim);
         for (uint256 i = 0; i < more.length; ++i) {
             attempt(who, more[i]);
+        }
+        Call[21] memory others = callsOfGovernance(amount, id, victim);
+        for (uint256 i = 0; i < others.length; ++i) {
+            attempt(who, others[i]);
         }
         Call[13] memory most = callsOfSharedRounds(id, victim);
         for (uint256 i = 0; i < most.length; ++i) {
@@ -168,6 +178,45 @@ contract Outsider {
         all[25] = Call(manager, abi.encodeCall(IRoundManager.voteModel, (roundId, file, new bytes[](0))));
         all[26] = Call(vault, abi.encodeCall(IStakeVault.setUnlockDelay, (1)));
         all[23] = Call(manager, abi.encodeCall(IPhases.advance, (roundId)));
+    }
+
+    function callsOfGovernance(uint96 amount, uint256 id, address victim) internal view returns (Call[21] memory all) {
+        uint256 roundId = id % 2 == 0 ? IPhases(manager).currentRound() : id;
+        Content memory file = Content(keccak256(abi.encode(id)), keccak256(abi.encode(id)), 0x55);
+        address[] memory list = new address[](1);
+        list[0] = victim;
+        Parts memory parts;
+        (parts.selection, parts.validators) = (IRoundManager(manager).selection(), IRoundManager(manager).validators());
+        (parts.contributions, parts.settlement) =
+        (IRoundManager(manager).contributions(), IRoundManager(manager).settlement());
+        address reputation = address(parts.settlement.reputation());
+        address rewards = address(parts.settlement.rewards());
+        all[0] = Call(reputation, abi.encodeCall(IReputation.record, (roundId, victim, amount, amount)));
+        all[1] = Call(reputation, abi.encodeCall(IReputation.noteBucket, (victim, 9)));
+        all[2] = Call(reputation, abi.encodeCall(IReputation.noteSelection, (roundId, list, list)));
+        all[3] =
+            Call(reputation, abi.encodeCall(IReputation.setReputation, (parts.settlement.reputation().reputation())));
+        all[4] = Call(address(parts.selection), abi.encodeCall(ISelection.select, (roundId, uint32(id), amount, 0)));
+        all[5] = Call(address(parts.selection), abi.encodeCall(ISelection.setTypical, (9)));
+        all[6] = Call(address(parts.selection), abi.encodeCall(ISelection.setSelection, (parts.selection.selection())));
+        all[7] = Call(address(parts.validators), abi.encodeCall(IValidators.seat, (roundId + 1)));
+        all[8] = Call(address(parts.validators), abi.encodeCall(IValidators.reseed, (bytes32(id))));
+        all[9] = Call(address(parts.validators), abi.encodeCall(IValidators.report, (roundId, file, "", file, "")));
+        all[10] = Call(address(parts.validators), abi.encodeCall(IValidators.setOperator, (victim, victim)));
+        all[11] =
+            Call(address(parts.validators), abi.encodeCall(IValidators.setValidators, (parts.validators.validators())));
+        all[12] = Call(address(parts.contributions), abi.encodeCall(IContributions.askScores, (roundId, uint32(id))));
+        all[13] = Call(address(parts.contributions), abi.encodeCall(IContributions.askReveals, (roundId, uint32(id))));
+        all[14] =
+            Call(address(parts.contributions), abi.encodeCall(IContributions.commitScores, (roundId, bytes32(id))));
+        all[15] = Call(
+            address(parts.contributions), abi.encodeCall(IContributions.revealScores, (roundId, new int16[](1), 0))
+        );
+        all[16] = Call(rewards, abi.encodeCall(IRewards.fund, (0)));
+        all[17] = Call(rewards, abi.encodeCall(IRewards.credit, (roundId, list, new uint256[](1), list)));
+        all[18] = Call(rewards, abi.encodeCall(IRewards.claim, ()));
+        all[19] = Call(rewards, abi.encodeCall(IRewards.setRewards, (parts.settlement.rewards().rewards())));
+        all[20] = Call(address(parts.settlement), abi.encodeCall(ISettlement.settle, (roundId, Phase.Settle, true)));
     }
 
     function commitment(uint256 roundId) internal pure returns (bytes memory) {
