@@ -27,7 +27,7 @@ from bfl_ref.governance.selection import NO_SEED, SelectionParameters
 from bfl_ref.governance.validators import ValidatorParameters
 
 FULL = os.environ.get("BFL_FULL") == "1"
-HISTORIES = 2500 if FULL else 25  # for each of two sets of parameters
+HISTORIES = 2500 if FULL else 50  # for each of two sets of parameters
 DRAWS = 10_000 if FULL else 500
 BATCH = 100
 MEMBERS = len(ROLES)
@@ -64,7 +64,11 @@ class Histories(RuleBasedStateMachine):
         self.begun, self.credited = {}, set()
         self.typical, self.pot, self.value = 0, 0, bytes(32)
 
-    @initialize(stakes=st.lists(st.integers(0, 400), min_size=MEMBERS, max_size=MEMBERS))
+    @initialize(
+        stakes=st.lists(
+            st.one_of(st.integers(100, 400), st.integers(0, 200)), min_size=MEMBERS, max_size=MEMBERS
+        )
+    )
     def members_lock_stakes_and_register_data(self, stakes):
         for i, stake in enumerate(stakes):
             if stake:
@@ -120,15 +124,16 @@ class Histories(RuleBasedStateMachine):
         self.compare_standings()
 
     @rule(
-        seed=st.one_of(st.just(NO_SEED), seeds, seeds, seeds), min_stake=st.sampled_from([0, 100, 100, 130])
+        rounds=st.integers(1, 4),
+        seed=st.one_of(st.just(NO_SEED), seeds, seeds, seeds),
+        min_stake=st.sampled_from([0, 100, 100, 130]),
     )
-    def hospitals_are_selected(self, seed, min_stake):
+    def hospitals_are_selected(self, rounds, seed, min_stake):
+        self.round_id += rounds
         if seed != NO_SEED and self.round_id not in self.begun:
             self.script.call("Audits", "begin", self.round_id)
             self.begun[self.round_id] = set(self.data)
         ready = HOSPITALS if seed == NO_SEED else self.begun[self.round_id]
-        if any(self.standings[i].selected == self.round_id for i in HOSPITALS):
-            return  # once a round
         candidates = [selection.Candidate(self.standings[i], self.stakes[i], i in ready) for i in HOSPITALS]
         rules = self.stage.selection, self.stage.reputation
         drawn = selection.select(*rules, candidates, self.round_id, seed, self.typical, min_stake)
@@ -156,10 +161,10 @@ class Histories(RuleBasedStateMachine):
         at = self.stage.contracts["Validators"].address
         seed = validators.seed_of(chain, at, self.round_id, self.value)
         drawn = [pool[j] for j in validators.draw(seed, pool, rules.seats, rules.per_operator)]
-        if len(drawn) >= validators.MIN_VALIDATORS:
+        if sum(self.stakes[i] >= rules.penalty for i in VALIDATORS) >= validators.MIN_VALIDATORS:
             self.script.call("Validators", "seat", self.round_id, expect=checksummed(self.stage, drawn))
 
-    @rule(member=members, amount=st.integers(1, BALANCE // 20))
+    @rule(member=members, amount=st.one_of(st.integers(1, 40), st.integers(1, BALANCE // 20)))
     def member_funds(self, member, amount):
         self.script.call_as(
             member, "UtilityToken", "approve", self.stage.contracts["Rewards"].address, amount
@@ -170,7 +175,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(
         parts=st.lists(st.tuples(members, amounts), max_size=6, unique_by=lambda part: part[0]),
-        services=st.lists(members, max_size=8),
+        services=st.lists(members, min_size=0, max_size=12),
     )
     def round_is_credited(self, parts, services):
         if self.round_id in self.credited:
@@ -228,7 +233,7 @@ def test_contracts_and_twin_agree_on_random_histories(stages, which):
     rules = settings(
         phases=phases,
         max_examples=HISTORIES,
-        stateful_step_count=20,
+        stateful_step_count=40,
         deadline=None,
         suppress_health_check=checks,
         derandomize=not FULL,
