@@ -9,6 +9,8 @@ export VIRTUAL_ENV := $(CURDIR)/.venv
 export PYTHONUNBUFFERED := 1
 export FOUNDRY_SOLC := $(CURDIR)/bfl_ref/chain/solc.cjs
 PYTEST := python -m pytest
+# the program itself: npm's wrapper around it ends with 0 whatever happened
+FORGE = node_modules/@foundry-rs/forge-*/bin/forge
 ARGS ?=
 
 .PHONY: help setup run test test-full unit forge notebooks-test lab notebooks bench lint slither lock clean
@@ -50,7 +52,7 @@ unit: setup  ## Python tests
 	@$(PYTEST) tests -n 2 --dist worksteal $(ARGS)
 
 forge: setup  ## Solidity unit, fuzz and invariant tests
-	@cd contracts && node_modules/.bin/forge test
+	@cd contracts && $(FORGE) test
 
 notebooks-test: setup  ## Execute every notebook and compare with the committed outputs
 	@$(PYTEST) --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg -n 2 --dist loadfile notebooks
@@ -68,7 +70,7 @@ lint: setup  ## ruff (notebooks too), mypy, forge fmt
 	@ruff check .
 	ruff format --check .
 	mypy
-	cd contracts && node_modules/.bin/forge fmt --check
+	cd contracts && $(FORGE) fmt --check
 
 slither: setup contracts/.slither/.ready  ## Static analysis of the contracts, in an environment of its own
 	@cd contracts && PATH=$$PWD/node_modules/.bin:$$PATH .slither/bin/slither . --config-file slither.config.json --fail-medium
