@@ -48,6 +48,7 @@ LAYERS = [
     "chain.committee",
     "chain.contracts",
     "chain.stark",
+    "consent",
     "aggregation",
     "integers",
     "proving",
