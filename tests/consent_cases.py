@@ -71,8 +71,14 @@ class Clinic:
     def signature(self, terms: Terms, i: int = 0) -> bytes:
         return bytes(patient(i).sign_message(consent_message(terms, self.registry.domain)).signature)
 
+    def enrol(self, *terms: Terms) -> None:
+        self.registry.enrol([t.resource for t in terms], [t.holder for t in terms], sender=self.hospital)
+
     def granted(self, i: int = 0, **changes) -> Terms:
+        """Enrolled, if it is not yet, and granted."""
         terms = self.terms(i, **changes)
+        if self.registry.enrolment_of(terms.custodian, terms.resource).holder != terms.holder:
+            self.enrol(terms)
         self.registry.grant(terms, self.signature(terms, i), sender=self.hospital)
         return terms
 

@@ -28,6 +28,7 @@ from bfl_ref.consent.registry import (
     ConsentState,
     ConsentWithdrawn,
     Denial,
+    RecordEnrolled,
     RecordErased,
     StatusListPosted,
 )
@@ -57,6 +58,7 @@ def test_consent_leads_to_a_yes_and_its_withdrawal_to_a_no(clinic):
     consent = registry.id_of(terms)
     assert consent == consent_id(terms, registry.domain)  # eth-account's digest is the contract's
     assert registry.state_of(consent) is ConsentState.NONE
+    clinic.enrol(terms)
     credential = sign(terms, registry.domain, patient(0))
     signature = bytes.fromhex(credential["proof"]["proofValue"][2:])
     assert (
@@ -76,9 +78,9 @@ def test_consent_leads_to_a_yes_and_its_withdrawal_to_a_no(clinic):
     with pytest.raises(errors.AlreadyWithdrawn):
         registry.grant(terms, signature, sender=clinic.hospital)
     told = registry.history(0, clinic.system.node.web3.eth.block_number)
-    kinds = [StatusListPosted, ConsentGranted, AccessAllowed, ConsentWithdrawn, AccessDenied]
+    kinds = [StatusListPosted, RecordEnrolled, ConsentGranted, AccessAllowed, ConsentWithdrawn, AccessDenied]
     assert [type(event) for event in told] == kinds
-    assert told[1].valid_from == FROM and told[1].status_index == terms.status_index
+    assert told[2].valid_from == FROM and told[2].status_index == terms.status_index
 
 
 def reasons(clinic: Clinic):
@@ -109,7 +111,8 @@ def test_each_reason_is_foreseen_answered_and_in_the_log(embedded):
     cases = reasons(embedded)
     erased = embedded.granted(4)
     registry.erase([erased.resource], sender=embedded.hospital)
-    assert registry.is_erased(embedded.hospital.address, erased.resource)
+    enrolment = registry.enrolment_of(embedded.hospital.address, erased.resource)
+    assert enrolment.erased and enrolment.holder == patient(4).address
     cases.append((erased, "HRESCH", embedded.researcher, StatusList().with_revoked(3), Denial.ERASED))
     for terms, purpose, who, status, expected in cases:
         assert registry.decide(terms, who.address, purpose, status.proof(terms.status_index)) is expected
@@ -120,6 +123,20 @@ def test_each_reason_is_foreseen_answered_and_in_the_log(embedded):
     told = [e.reason for e in log if isinstance(e, AccessDenied)]
     assert set(told) | {Denial.NONE} == set(Denial) - {Denial.WITHDRAWN}
     assert [e.resource for e in log if isinstance(e, RecordErased)] == [erased.resource]
+
+
+def test_nobody_consents_for_another(embedded):
+    """An impostor's own key, signature and terms are all in order; the record is the patient's."""
+    registry, mine = embedded.registry, embedded.granted(0)
+    impostor = embedded.terms(0, holder=patient(1).address)
+    with pytest.raises(errors.NotItsHolder) as refused:
+        registry.grant(impostor, embedded.signature(impostor, 1), sender=embedded.hospital)
+    assert (refused.value.expected, refused.value.got) == (patient(0).address, patient(1).address)
+    with pytest.raises(errors.NotSignedByHolder):
+        registry.withdraw(mine, withdrawal(embedded, mine, 1), sender=embedded.hospital)
+    with pytest.raises(errors.UnknownRecord):
+        unknown = embedded.terms(5)
+        registry.grant(unknown, embedded.signature(unknown, 5), sender=embedded.hospital)
 
 
 def test_credential_of_elsewhere_is_refused_by_the_contract(embedded):
@@ -151,6 +168,7 @@ def test_registry_is_found_by_its_address_and_nothing_else(embedded):
 def test_patient_needs_no_hospital(embedded):
     account = embedded.system.node.accounts[5]
     terms = embedded.terms(holder=account.address)
+    embedded.enrol(terms)
     embedded.registry.grant(terms, sender=account)
     embedded.registry.withdraw(terms, sender=account)
     assert embedded.registry.state_of(embedded.registry.id_of(terms)) is ConsentState.WITHDRAWN
@@ -164,6 +182,7 @@ def test_gas_of_each_call_stays_below_what_is_promised(embedded):
     embedded.ask(terms, "TREAT")
     registry.withdraw(terms, withdrawal(embedded, terms), sender=embedded.hospital)
     many = [embedded.terms(i) for i in range(1, 21)]
+    embedded.enrol(*many)
     signatures = [embedded.signature(each, i) for i, each in enumerate(many, start=1)]
     assert registry.grant_many(many, signatures, sender=embedded.hospital) == tuple(map(registry.id_of, many))
     registry.erase([each.resource for each in many], sender=embedded.hospital)
@@ -171,7 +190,8 @@ def test_gas_of_each_call_stays_below_what_is_promised(embedded):
     allowed, denied = used["request"]
     assert used["grant"][0] < 77_000 and used["withdraw"][0] < 56_000
     assert allowed < 75_000 and denied < 60_000
-    assert used["grantMany"][0] / 20 < 51_000 and used["erase"][0] / 20 < 27_000
+    assert used["grantMany"][0] / 20 < 50_000 and used["erase"][0] / 20 < 11_000
+    assert used["enrol"][1] / 20 < 29_000
     assert used["postStatusList"][0] < 95_000
 
 

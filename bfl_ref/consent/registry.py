@@ -90,6 +90,13 @@ class StatusListPosted(Event):
 
 
 @dataclass(frozen=True)
+class RecordEnrolled(Event):
+    custodian: str
+    resource: bytes
+    holder: str
+
+
+@dataclass(frozen=True)
 class RecordErased(Event):
     custodian: str
     resource: bytes
@@ -103,13 +110,26 @@ _EVENTS: dict[str, type[Event]] = {
         AccessAllowed,
         AccessDenied,
         StatusListPosted,
+        RecordEnrolled,
         RecordErased,
     )
 }
 
 
+@dataclass(frozen=True)
+class Enrolment:
+    """Whose a custodian's record is (the zero address: not enrolled), and whether its tombstone stands."""
+
+    holder: str
+    erased: bool
+
+
 class ConsentRegistry(Client):
     """IConsentRegistry: gatekeeper of patients' records."""
+
+    def enrol(self, resources: Sequence[bytes], holders: Sequence[str], *, sender: LocalAccount) -> None:
+        """Some 600 fit into one transaction."""
+        self._send(sender, "enrol", list(resources), list(holders))
 
     def grant(self, terms: Terms, signature: bytes = b"", *, sender: LocalAccount) -> bytes:
         """The consent's id. signature: the patient's, if a hospital sends."""
@@ -138,7 +158,7 @@ class ConsentRegistry(Client):
         self._send(sender, "postStatusList", status.to_abi())
 
     def erase(self, resources: Sequence[bytes], *, sender: LocalAccount) -> None:
-        """Some 650 fit into one transaction."""
+        """Some 1,500 fit into one transaction."""
         self._send(sender, "erase", list(resources))
 
     def decide(self, terms: Terms, caller: str, purpose: str, status: StatusProof) -> Denial:
@@ -151,8 +171,8 @@ class ConsentRegistry(Client):
     def state_of(self, consent_id: bytes) -> ConsentState:
         return ConsentState(self._view("stateOf", consent_id))
 
-    def is_erased(self, custodian: str, resource: bytes) -> bool:
-        return self._view("isErased", custodian, resource)
+    def enrolment_of(self, custodian: str, resource: bytes) -> Enrolment:
+        return Enrolment(*self._view("enrolmentOf", custodian, resource))
 
     def status_root_of(self, custodian: str) -> bytes:
         """Zeros if it has posted no list."""
@@ -178,8 +198,7 @@ class ConsentRegistry(Client):
         return [self._told(log) for log in logs if log["address"] == self.address]
 
     def _told(self, log: Any) -> Event:
-        decoder = self._decoders.get(bytes(log["topics"][0]))
-        decoded = decoder.process_log(log)  # type: ignore[union-attr]
+        decoded = self._decoders[bytes(log["topics"][0])].process_log(log)
         kind = _EVENTS[decoded["event"]]
         where = decoded["transactionHash"].to_0x_hex(), decoded["address"]
         return kind(decoded["blockNumber"], decoded["logIndex"], *where, **from_names(kind, decoded["args"]))
@@ -194,6 +213,13 @@ class ConsentRegistry(Client):
             )
         logs.sort(key=lambda log: (log["blockNumber"], log["logIndex"]))
         return self.events(logs)
+
+    def answer_to(self, request_id: int, last_block: int) -> AccessAllowed | AccessDenied | None:
+        """The answer to a request, if it stands in a block up to this one."""
+        numbered = [None, "0x" + request_id.to_bytes(32).hex()]
+        asked = {"fromBlock": 0, "toBlock": last_block, "address": self.address, "topics": numbered}
+        told = self.events(self.node.web3.eth.get_logs(asked))  # type: ignore[arg-type]
+        return next((event for event in told if isinstance(event, AccessAllowed | AccessDenied)), None)
 
 
 def deploy_consent(system: System, deployer: LocalAccount) -> ConsentRegistry:

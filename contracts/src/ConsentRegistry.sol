@@ -21,6 +21,11 @@ contract ConsentRegistry is IConsentRegistry, Governed, EIP712 {
     );
     bytes32 private constant WITHDRAWAL_TYPE = keccak256("Withdrawal(bytes32 consentId)");
 
+    struct Enrolment {
+        address holder;
+        bool erased;
+    }
+
     struct StatusList {
         bytes32 root;
         uint64 version;
@@ -31,9 +36,22 @@ contract ConsentRegistry is IConsentRegistry, Governed, EIP712 {
 
     mapping(bytes32 consentId => ConsentState) private _states;
     mapping(address custodian => StatusList) private _lists;
-    mapping(address custodian => mapping(bytes32 resource => bool)) private _erased;
+    mapping(address custodian => mapping(bytes32 resource => Enrolment)) private _records;
 
     constructor(IConsortium consortium_) Governed(consortium_) EIP712("bfl_ref consent", "1") {}
+
+    /// @inheritdoc IConsentRegistry
+    function enrol(bytes32[] calldata resources, address[] calldata holders) external override {
+        _callerAs(HOSPITAL);
+        if (holders.length != resources.length) revert WrongCount(resources.length, holders.length);
+        mapping(bytes32 resource => Enrolment) storage own = _records[msg.sender];
+        for (uint256 i = 0; i < resources.length; ++i) {
+            if (holders[i] == address(0)) revert NoHolder(resources[i]);
+            if (own[resources[i]].holder != address(0)) revert AlreadyEnrolled(msg.sender, resources[i]);
+            own[resources[i]].holder = holders[i];
+            emit RecordEnrolled(msg.sender, resources[i], holders[i]);
+        }
+    }
 
     /// @inheritdoc IConsentRegistry
     function grant(Consent calldata terms, bytes calldata signature) external override returns (bytes32) {
@@ -42,7 +60,7 @@ contract ConsentRegistry is IConsentRegistry, Governed, EIP712 {
 
     /// @inheritdoc IConsentRegistry
     function grantMany(Consent[] calldata terms, bytes[] calldata signatures) external override {
-        if (signatures.length != terms.length) revert WrongSignatureCount(terms.length, signatures.length);
+        if (signatures.length != terms.length) revert WrongCount(terms.length, signatures.length);
         for (uint256 i = 0; i < terms.length; ++i) {
             _grant(terms[i], signatures[i]);
         }
@@ -97,10 +115,12 @@ contract ConsentRegistry is IConsentRegistry, Governed, EIP712 {
     /// @inheritdoc IConsentRegistry
     function erase(bytes32[] calldata resources) external override {
         _callerAs(HOSPITAL);
-        mapping(bytes32 resource => bool) storage own = _erased[msg.sender];
+        mapping(bytes32 resource => Enrolment) storage own = _records[msg.sender];
         for (uint256 i = 0; i < resources.length; ++i) {
-            if (own[resources[i]]) revert AlreadyErased(msg.sender, resources[i]);
-            own[resources[i]] = true;
+            Enrolment memory before = own[resources[i]];
+            if (before.holder == address(0)) revert UnknownRecord(msg.sender, resources[i]);
+            if (before.erased) revert AlreadyErased(msg.sender, resources[i]);
+            own[resources[i]].erased = true;
             emit RecordErased(msg.sender, resources[i]);
         }
     }
@@ -111,8 +131,14 @@ contract ConsentRegistry is IConsentRegistry, Governed, EIP712 {
     }
 
     /// @inheritdoc IConsentRegistry
-    function isErased(address custodian, bytes32 resource) external view override returns (bool) {
-        return _erased[custodian][resource];
+    function enrolmentOf(address custodian, bytes32 resource)
+        external
+        view
+        override
+        returns (address holder, bool erased)
+    {
+        Enrolment memory record = _records[custodian][resource];
+        return (record.holder, record.erased);
     }
 
     /// @inheritdoc IConsentRegistry
@@ -155,8 +181,10 @@ contract ConsentRegistry is IConsentRegistry, Governed, EIP712 {
         if (terms.validUntil <= terms.validFrom) revert EmptyPeriod(terms.validFrom, terms.validUntil);
         _requireRange("purpose", bytes(terms.purpose).length, 1, MAX_PURPOSE_BYTES);
         _requireRange("statusIndex", terms.statusIndex, 0, STATUS_ENTRIES - 1);
-        _requireHospital(terms.custodian);
-        if (_erased[terms.custodian][terms.resource]) revert ErasedRecord(terms.custodian, terms.resource);
+        Enrolment memory record = _records[terms.custodian][terms.resource];
+        if (record.holder == address(0)) revert UnknownRecord(terms.custodian, terms.resource);
+        if (record.holder != terms.holder) revert NotItsHolder(terms.resource, record.holder, terms.holder);
+        if (record.erased) revert ErasedRecord(terms.custodian, terms.resource);
         _states[consentId] = ConsentState.Granted;
         emit ConsentGranted(
             consentId,
@@ -182,7 +210,7 @@ contract ConsentRegistry is IConsentRegistry, Governed, EIP712 {
         ConsentState state = _states[consentId];
         if (state == ConsentState.None) return Denial.NotGranted;
         if (state == ConsentState.Withdrawn) return Denial.Withdrawn;
-        if (_erased[terms.custodian][terms.resource]) return Denial.Erased;
+        if (_records[terms.custodian][terms.resource].erased) return Denial.Erased;
         if (caller != terms.grantee) return Denial.WrongGrantee;
         if (keccak256(bytes(purpose)) != keccak256(bytes(terms.purpose))) return Denial.WrongPurpose;
         // forge-lint: disable-next-line(block-timestamp)
@@ -205,11 +233,5 @@ contract ConsentRegistry is IConsentRegistry, Governed, EIP712 {
         if (!SignatureChecker.isValidSignatureNowCalldata(holder, digest, signature)) {
             revert NotSignedByHolder(consentId, holder);
         }
-    }
-
-    function _requireHospital(address account) private view {
-        uint8 roles = consortium.rolesOf(account);
-        if (roles == 0) revert IConsortium.NotMember(account);
-        if (roles & HOSPITAL == 0) revert MissingRole(account, HOSPITAL);
     }
 }

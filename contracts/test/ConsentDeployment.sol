@@ -38,6 +38,14 @@ abstract contract ConsentDeployment is Deployment {
         custodian = hospitals[0];
         clock.warp(FROM);
         postList();
+        enrol(custodian, terms().resource, patient);
+    }
+
+    function enrol(address hospital, bytes32 resource, address holder) internal {
+        (bytes32[] memory resources, address[] memory holders) = (new bytes32[](1), new address[](1));
+        (resources[0], holders[0]) = (resource, holder);
+        vm.prank(hospital);
+        consents.enrol(resources, holders);
     }
 
     function terms() internal view returns (Consent memory) {

@@ -31,6 +31,7 @@ contract ConsentHandler is ConsentDeployment {
             Entry storage entry = book[i];
             entry.terms = terms();
             entry.terms.resource = keccak256(abi.encode("leaf", i / 2)); // two consents for each record
+            if (i % 2 == 0) enrol(custodian, entry.terms.resource, patient);
             entry.terms.validFrom = FROM + uint64(100 * i);
             entry.terms.validUntil = FROM + uint64(100 * i) + 500;
             entry.terms.statusIndex = uint32(255 + i);
@@ -111,7 +112,8 @@ contract ConsentHandler is ConsentDeployment {
             ConsentState expected =
                 entry.withdrawn ? ConsentState.Withdrawn : entry.granted ? ConsentState.Granted : ConsentState.None;
             if (consents.stateOf(consents.idOf(entry.terms)) != expected) return false;
-            if (consents.isErased(custodian, entry.terms.resource) != entry.erased) return false;
+            (, bool erased) = consents.enrolmentOf(custodian, entry.terms.resource);
+            if (erased != entry.erased) return false;
         }
         return consents.requests() == asked;
     }

@@ -94,6 +94,8 @@ contract ConsentRegistryTest is ConsentDeployment {
         Consent memory one = terms();
         PatientContract account = new PatientContract();
         one.holder = address(account);
+        one.resource = keccak256("its leaf");
+        enrol(custodian, one.resource, one.holder);
         bytes32 id = consents.idOf(one);
         bytes memory why = abi.encodeWithSelector(IConsentRegistry.NotSignedByHolder.selector, id, one.holder);
         expectRefused(one, "", hospitals[1], why);
@@ -190,11 +192,56 @@ contract ConsentRegistryTest is ConsentDeployment {
         expectSenseless(
             one, abi.encodeWithSelector(IConsortium.OutOfRange.selector, bytes32("statusIndex"), 131_072, 0, 131_071)
         );
+    }
+
+    function test_grant_ofARecordThatIsNotOnesOwn_reverts() public {
+        Consent memory one = terms();
+        one.holder = outsider; // consents to the use of the patient's record
+        vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.NotItsHolder.selector, one.resource, patient, outsider));
+        vm.prank(outsider);
+        consents.grant(one, "");
         one = terms();
-        one.custodian = outsider;
-        expectSenseless(one, abi.encodeWithSelector(IConsortium.NotMember.selector, outsider));
-        one.custodian = operators[0];
-        expectSenseless(one, abi.encodeWithSelector(IGoverned.MissingRole.selector, operators[0], HOSPITAL));
+        one.resource = keccak256("never enrolled");
+        expectSenseless(one, abi.encodeWithSelector(IConsentRegistry.UnknownRecord.selector, custodian, one.resource));
+        one = terms();
+        one.custodian = hospitals[1]; // keeps no such record
+        expectSenseless(
+            one, abi.encodeWithSelector(IConsentRegistry.UnknownRecord.selector, hospitals[1], one.resource)
+        );
+    }
+
+    function test_enrol_saysWhoseARecordIs() public {
+        (bytes32[] memory resources, address[] memory holders) = (new bytes32[](2), new address[](2));
+        (resources[0], resources[1]) = (keccak256("1"), keccak256("2"));
+        (holders[0], holders[1]) = (patient, outsider);
+        vm.expectEmit(address(consents));
+        emit IConsentRegistry.RecordEnrolled(custodian, resources[0], patient);
+        vm.expectEmit(address(consents));
+        emit IConsentRegistry.RecordEnrolled(custodian, resources[1], outsider);
+        vm.prank(custodian);
+        consents.enrol(resources, holders);
+        (address holder, bool erased) = consents.enrolmentOf(custodian, resources[1]);
+        vm.assertEq(holder, outsider);
+        vm.assertEq(erased, false);
+        vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.AlreadyEnrolled.selector, custodian, resources[0]));
+        vm.prank(custodian);
+        consents.enrol(resources, holders);
+        vm.prank(hospitals[1]);
+        consents.enrol(resources, holders); // another hospital's records are its own
+        vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.WrongCount.selector, 2, 1));
+        vm.prank(custodian);
+        consents.enrol(resources, new address[](1));
+        resources[0] = keccak256("3");
+        holders[0] = address(0);
+        vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.NoHolder.selector, resources[0]));
+        vm.prank(custodian);
+        consents.enrol(resources, holders);
+        vm.expectRevert(abi.encodeWithSelector(IConsortium.NotMember.selector, outsider));
+        vm.prank(outsider);
+        consents.enrol(resources, holders);
+        vm.expectRevert(abi.encodeWithSelector(IGoverned.MissingRole.selector, operators[0], HOSPITAL));
+        vm.prank(operators[0]);
+        consents.enrol(resources, holders);
     }
 
     function test_grant_twice_reverts() public {
@@ -212,7 +259,7 @@ contract ConsentRegistryTest is ConsentDeployment {
             many[i].salt = bytes32(i);
             signatures[i] = sign(PATIENT_KEY, consents.idOf(many[i]));
         }
-        vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.WrongSignatureCount.selector, 3, 2));
+        vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.WrongCount.selector, 3, 2));
         vm.prank(hospitals[1]);
         consents.grantMany(many, new bytes[](2));
         bytes memory good = signatures[2];
@@ -338,6 +385,7 @@ contract ConsentRegistryTest is ConsentDeployment {
         expectUnproven(one, none);
         one.custodian = hospitals[1]; // has posted no list
         one.salt = bytes32("other");
+        enrol(hospitals[1], one.resource, patient);
         granted(one);
         expectUnproven(one, none);
         expectUnproven(one, proofOf(one.statusIndex));
@@ -370,6 +418,9 @@ contract ConsentRegistryTest is ConsentDeployment {
     function test_erase_isFinalAndTheCustodiansOwn() public {
         bytes32[] memory list = new bytes32[](2);
         (list[0], list[1]) = (terms().resource, keccak256("second"));
+        enrol(custodian, list[1], patient);
+        enrol(hospitals[1], list[0], patient);
+        enrol(hospitals[1], list[1], patient);
         vm.expectRevert(abi.encodeWithSelector(IConsortium.NotMember.selector, outsider));
         vm.prank(outsider);
         consents.erase(list);
@@ -381,9 +432,15 @@ contract ConsentRegistryTest is ConsentDeployment {
         emit IConsentRegistry.RecordErased(custodian, list[0]);
         vm.prank(custodian);
         consents.erase(list);
-        vm.assertEq(consents.isErased(custodian, list[1]), true);
+        (address holder, bool erased) = consents.enrolmentOf(custodian, list[1]);
+        vm.assertEq(holder, patient);
+        vm.assertEq(erased, true);
         expectAnswer(terms(), researcher, "HRESCH", Denial.Erased);
         vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.AlreadyErased.selector, custodian, list[0]));
+        vm.prank(custodian);
+        consents.erase(list);
+        list[0] = keccak256("never enrolled");
+        vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.UnknownRecord.selector, custodian, list[0]));
         vm.prank(custodian);
         consents.erase(list);
         Consent memory late = terms();
@@ -403,6 +460,8 @@ contract ConsentRegistryTest is ConsentDeployment {
         one.validFrom %= one.validUntil;
         uint256 signer = 1000 + key % type(uint128).max; // none of the cast
         one.holder = vm.addr(signer);
+        one.resource = keccak256(abi.encode(one.resource));
+        enrol(custodian, one.resource, one.holder);
         bytes32 id = consents.idOf(one);
         if (registry_ != address(consents) || chainId != clock.getChainId()) {
             bytes memory foreign = sign(signer, digestOf(structHashOf(one), chainId, registry_));

@@ -56,7 +56,8 @@ enum Denial {
 }
 
 /// @title Gatekeeper of patients' records: who agreed to what, who asked, and what was answered.
-/// @notice A patient's consent comes on chain by the patient's own transaction, or relayed by a hospital with the patient's
+/// @notice A hospital enrols each record with its patient's account: nobody else can consent to its use.
+/// A patient's consent comes on chain by the patient's own transaction, or relayed by a hospital with the patient's
 /// signature. It ends by its time, by withdrawal (of the patient: sent or signed), by a bit of the custodian's status list, or by
 /// the record's erasure; nothing brings it back. Who asks gets an answer as an event, yes or no, and what keeps the record obeys
 /// the event.
@@ -93,6 +94,8 @@ interface IConsentRegistry is IGoverned {
     event StatusListPosted(
         address indexed custodian, uint64 version, bytes32 statusCid, bytes32 statusDigest, uint8 statusCodec
     );
+    /// @notice From now on `holder` can consent to the use of the custodian's record.
+    event RecordEnrolled(address indexed custodian, bytes32 indexed resource, address indexed holder);
     /// @notice Tombstone: the custodian destroyed its copy and the key to all others.
     event RecordErased(address indexed custodian, bytes32 indexed resource);
 
@@ -103,10 +106,18 @@ interface IConsentRegistry is IGoverned {
     /// @notice A period that ends before it begins, or at once.
     error EmptyPeriod(uint64 validFrom, uint64 validUntil);
     error NoGrantee(bytes32 consentId);
+    /// @notice The record is another patient's.
+    error NotItsHolder(bytes32 resource, address expected, address got);
+    error NoHolder(bytes32 resource);
+    error UnknownRecord(address custodian, bytes32 resource);
+    error AlreadyEnrolled(address custodian, bytes32 resource);
     error ErasedRecord(address custodian, bytes32 resource);
     error AlreadyErased(address custodian, bytes32 resource);
-    /// @notice As many signatures as consents, not more and not fewer.
-    error WrongSignatureCount(uint256 expected, uint256 got);
+    /// @notice As many signatures as consents, as many holders as records.
+    error WrongCount(uint256 expected, uint256 got);
+
+    /// @notice Says whose the caller's records are, for good. Hospitals only, each record once.
+    function enrol(bytes32[] calldata resources, address[] calldata holders) external;
 
     /// @notice Puts a consent in force. The holder needs no signature; else hospitals only, with the holder's signature.
     function grant(Consent calldata terms, bytes calldata signature) external returns (bytes32 consentId);
@@ -143,7 +154,8 @@ interface IConsentRegistry is IGoverned {
 
     function stateOf(bytes32 consentId) external view returns (ConsentState);
 
-    function isErased(address custodian, bytes32 resource) external view returns (bool);
+    /// @notice Whose a custodian's record is (zero: not enrolled), and whether its tombstone stands.
+    function enrolmentOf(address custodian, bytes32 resource) external view returns (address holder, bool erased);
 
     /// @notice Merkle root of a custodian's status list; zero if it has posted none.
     function statusRootOf(address custodian) external view returns (bytes32);
