@@ -49,6 +49,7 @@ LAYERS = [
     "chain.contracts",
     "chain.stark",
     "consent",
+    "vault",
     "aggregation",
     "integers",
     "proving",
