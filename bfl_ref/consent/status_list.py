@@ -1,12 +1,13 @@
-"""Bitstring Status List 1.0: which of a custodian's consents are revoked, without saying whose they are.
+"""Bitstring Status List 1.0: which of a custodian's consents are revoked.
 
     encodedList = "u" + base64url(gzip(bits)), no padding;  bit i is the i-th from the left;  131,072 bits at least
     root        = Merkle root over 512 words of 256 bits:  leaf w = keccak256(keccak256(abi.encode(w, word))), pairs sorted
 
 The root goes on chain, so that the contract itself can check one bit (nine hashes), and so that a list from anywhere is
 known to be the custodian's: its authority is that transaction, it needs no proof of its own. A consent's place is drawn at
-random among the free ones; the list holds all of a custodian's consents, and who fetches it whole shows no interest in
-anyone.
+random among the free ones, so it tells nothing of when or after whom; the list holds all of a custodian's consents, and who
+fetches it whole shows no interest in anyone. From readers of the chain the list hides nothing: a consent's place is among
+its terms there, since the contract checks the bit.
 
 Source: W3C Bitstring Status List v1.0, sections 2 and 3; the tree is that of OpenZeppelin's merkle-tree.
 """
