@@ -16,6 +16,8 @@ from bfl_ref.consent import (
     connect_consent,
     consent_id,
     deploy_consent,
+    fetch,
+    publish,
     sign,
     verify,
     withdrawal_message,
@@ -32,7 +34,8 @@ from bfl_ref.consent.registry import (
     RecordErased,
     StatusListPosted,
 )
-from bfl_ref.store import cid_of
+from bfl_ref.consent.status_list import MalformedStatusList
+from bfl_ref.store import FolderStore, cid_of
 
 
 @pytest.fixture(params=["embedded", "anvil"])
@@ -212,3 +215,19 @@ def test_client_is_complete():
 def test_status_list_must_be_a_file(embedded):
     with pytest.raises(errors.InvalidContent):
         embedded.registry.post_status_list(Content(cid_of(b"list"), bytes(32)), sender=embedded.hospital)
+
+
+def test_published_list_comes_back_and_is_the_one_in_force(embedded, tmp_path):
+    store, registry = FolderStore(tmp_path), embedded.registry
+    status = StatusList().with_revoked(3, 94_567)
+    content = publish(registry, store, status, FROM, sender=embedded.hospital)
+    assert fetch(store, content) == status
+    assert registry.status_root_of(embedded.hospital.address) == content.digest
+    told = registry.history(0, embedded.system.node.web3.eth.block_number)
+    assert [e.status for e in told if isinstance(e, StatusListPosted)][-1] == content
+    terms = embedded.granted(3)
+    answer = embedded.ask(terms, status=fetch(store, content))
+    assert isinstance(answer, AccessDenied) and answer.reason is Denial.REVOKED
+    for wrong in (replace(content, digest=StatusList().root), Content(store.put(b"{}"), status.root)):
+        with pytest.raises(MalformedStatusList):
+            fetch(store, wrong)

@@ -214,7 +214,19 @@ def test_recipient_that_is_no_key_gets_nothing(clinic, tmp_path):
         vault.release(request, 0, secrets.token_bytes)
 
 
-def test_put_that_crashed_before_the_book_keeps_nothing_readable(clinic, tmp_path):
+def test_put_that_fails_keeps_nothing(clinic, tmp_path, monkeypatch):
+    vault, terms = kept(clinic, tmp_path)
+    objects = vault.store.objects()
+    with pytest.raises(AlreadyKept):
+        vault.put(terms.holder, bytes(32), DATA, SALT)
+    with monkeypatch.context() as patch:
+        patch.setattr(Book, "add", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            vault.put(patient(5).address, bytes(32), DATA, SALT)
+    assert vault.store.objects() == objects and len(vault.book.entries()) == 1
+
+
+def test_key_wrapped_by_a_generation_that_an_erasure_ended_is_not_kept(clinic, tmp_path):
     vault = vault_of(clinic, tmp_path)
     generation = vault.book.generation
     entry = Entry(RESOURCE, patient(0).address, "cid", bytes(60))

@@ -215,11 +215,15 @@ class ConsentRegistry(Client):
         return self.events(logs)
 
     def answer_to(self, request_id: int, last_block: int) -> AccessAllowed | AccessDenied | None:
-        """The answer to a request, if it stands in a block up to this one."""
+        """The answer to a request, if it stands in a block up to this one. Looks in the latest blocks first."""
         numbered = [None, "0x" + request_id.to_bytes(32).hex()]
-        asked = {"fromBlock": 0, "toBlock": last_block, "address": self.address, "topics": numbered}
-        told = self.events(self.node.web3.eth.get_logs(asked))  # type: ignore[arg-type]
-        return next((event for event in told if isinstance(event, AccessAllowed | AccessDenied)), None)
+        for until in range(last_block, -1, -BLOCKS_A_QUERY):
+            first = max(until - BLOCKS_A_QUERY + 1, 0)
+            asked = {"fromBlock": first, "toBlock": until, "address": self.address, "topics": numbered}
+            for event in self.events(self.node.web3.eth.get_logs(asked)):  # type: ignore[arg-type]
+                if isinstance(event, AccessAllowed | AccessDenied):
+                    return event
+        return None
 
 
 def deploy_consent(system: System, deployer: LocalAccount) -> ConsentRegistry:

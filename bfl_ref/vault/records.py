@@ -114,7 +114,7 @@ class Vault:
         self.book = Book(Path(folder) / BOOK_FILE, keys.create)
 
     def put(self, holder: str, resource: bytes, data: bytes | bytearray, salt: bytes | bytearray) -> str:
-        """Encrypts and keeps a record; the CID of its ciphertext. AlreadyKept.
+        """Encrypts and keeps a record; the CID of its ciphertext. AlreadyKept; ValueError if an erasure came between.
 
         resource: salted commitment to data (32 bytes). The caller's own buffers are the caller's to wipe.
         """
@@ -132,8 +132,12 @@ class Vault:
             memoryview(plain)[1 + len(salt) :] = data
             sealed = AESGCM(key).encrypt(nonce, plain, _about(holder, resource))
             cid = self.store.put(bytes(nonce) + sealed)
-            wrapped = self.keys.wrap(generation, key, _about(holder, resource, cid))
-        self.book.add(Entry(resource, holder, cid, wrapped), generation)
+            try:
+                wrapped = self.keys.wrap(generation, key, _about(holder, resource, cid))
+                self.book.add(Entry(resource, holder, cid, wrapped), generation)
+            except BaseException:
+                self.store.delete(cid)
+                raise
         return cid
 
     def release(self, request_id: int, depth: int, rng: Rng) -> bytes:
