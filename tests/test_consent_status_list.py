@@ -101,7 +101,10 @@ def test_free_places_are_drawn_evenly_and_never_taken_ones():
     drawn = [free_index((), rng) for _ in range(4000)]
     assert max(Counter(8 * index // STATUS_ENTRIES for index in drawn).values()) < 600  # 500 each on average
     taken = set(range(STATUS_ENTRIES)) - {17, 99_999}
-    assert {free_index(taken, rng) for _ in range(12)} == {17, 99_999}
+    assert {free_index(taken, rng) for _ in range(40)} == {17, 99_999}
+    half = range(STATUS_ENTRIES // 2)
+    upper = [free_index(half, rng) for _ in range(40)]
+    assert min(upper) >= len(half) and len(set(upper)) > 35
     with pytest.raises(ListFull):
         free_index(range(STATUS_ENTRIES), rng)
 

@@ -127,9 +127,14 @@ def free_index(taken: Collection[int], rng: Callable[[int], bytes]) -> int:
     """A place at random among those that are not taken, all equally likely. rng(k): k random bytes. ListFull."""
     if len(taken) >= STATUS_ENTRIES:
         raise ListFull(f"all {STATUS_ENTRIES} places are taken")
-    while (index := int.from_bytes(rng(3)) % STATUS_ENTRIES) in taken:  # 2^24 is a multiple of 2^17
+    if 2 * len(taken) < STATUS_ENTRIES:
+        while (index := int.from_bytes(rng(3)) % STATUS_ENTRIES) in taken:  # 2^24 is a multiple of 2^17
+            pass
+        return index
+    free = [index for index in range(STATUS_ENTRIES) if index not in taken]
+    while (draw := int.from_bytes(rng(4))) >= 2**32 - 2**32 % len(free):
         pass
-    return index
+    return free[draw % len(free)]
 
 
 def list_credential(status: StatusList, issuer: str, url: str, valid_from: str) -> dict[str, Any]:
