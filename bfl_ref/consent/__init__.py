@@ -1,0 +1,39 @@
+"""Consent: identifiers, credentials with an EIP-712 signature, status lists, FHIR, and the contract that decides."""
+
+from .credentials import RejectedCredential, sign, verify
+from .fhir import from_fhir, to_fhir
+from .identity import Rotation, account_did, address_of, current, key_did, resolve, rotate
+from .publishing import fetch, publish
+from .registry import ConsentRegistry, connect_consent, deploy_consent
+from .status_list import StatusList, StatusProof, free_index
+from .terms import Domain, Purpose, Terms, consent_id, consent_message, resource_of, withdrawal_message
+
+__all__ = [
+    "ConsentRegistry",
+    "Domain",
+    "Purpose",
+    "RejectedCredential",
+    "Rotation",
+    "StatusList",
+    "StatusProof",
+    "Terms",
+    "account_did",
+    "address_of",
+    "connect_consent",
+    "consent_id",
+    "consent_message",
+    "current",
+    "deploy_consent",
+    "fetch",
+    "free_index",
+    "from_fhir",
+    "key_did",
+    "publish",
+    "resolve",
+    "resource_of",
+    "rotate",
+    "sign",
+    "to_fhir",
+    "verify",
+    "withdrawal_message",
+]
