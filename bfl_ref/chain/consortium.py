@@ -74,6 +74,10 @@ class Consortium(Client):
         """In the order of the accounts."""
         return tuple(from_abi(Member, record) for record in self._view("recordsOf", list(accounts)))
 
+    def holding(self, role: Role, version: int = 2**32 - 1) -> tuple[str, ...]:
+        """Members that hold a role in a record no newer than a version of the consortium."""
+        return tuple(self._view("holding", int(role), version))
+
     def roles_of(self, account: str) -> Role:
         return Role(self._view("rolesOf", account))
 

@@ -191,9 +191,7 @@ class System:
 
     def holders(self, role: Role) -> tuple[str, ...]:
         """Members that hold a role now."""
-        members = self.consortium.members()
-        records = self.consortium.records_of(members)
-        return tuple(m for m, record in zip(members, records, strict=True) if record.roles & role)
+        return self.consortium.holding(role)
 
     def candidates(self, round_id: int) -> tuple[Content, ...]:
         """The models that aggregators submitted in a round, in order, each once."""

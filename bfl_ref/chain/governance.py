@@ -49,6 +49,10 @@ class Reputation(Client):
     def scores_of(self, members: Sequence[str], round_id: int) -> tuple[int, ...]:
         return tuple(self._view("scoresOf", list(members), round_id))
 
+    def prospects_of(self, round_id: int, members: Sequence[str]) -> tuple[int, ...]:
+        """What the lottery reads of each, packed (IReputation)."""
+        return tuple(self._view("prospectsOf", round_id, list(members)))
+
     def evidence_of(self, member: str, round_id: int) -> tuple[int, int]:
         """(r, s) in that round."""
         positive, negative = self._view("evidenceOf", member, round_id)

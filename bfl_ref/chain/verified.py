@@ -185,8 +185,9 @@ class Audits(Client):
     def may_train(self, round_id: int, hospital: str) -> bool:
         return self._view("mayTrain", round_id, hospital)
 
-    def may_train_of(self, round_id: int, hospitals: Sequence[str]) -> tuple[bool, ...]:
-        return tuple(self._view("mayTrainOf", round_id, list(hospitals)))
+    def data_version_of(self, round_id: int) -> int:
+        """Version of the data registry at the opening: who registered later may not train."""
+        return self._view("dataVersionOf", round_id)
 
     def states_of(self, round_id: int, hospital: str) -> StateCommitment:
         return from_abi(StateCommitment, self._view("statesOf", round_id, hospital))

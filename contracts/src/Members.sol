@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Roster} from "./Roster.sol";
 import {AGGREGATOR, AUDITOR, IConsortium, Member, VALIDATOR, VOTING_ROLES} from "./interfaces/IConsortium.sol";
 
 /// @dev The list of members: one slot a member, its counts beside its version.
@@ -47,6 +48,18 @@ abstract contract Members is IConsortium {
         for (uint256 i = 0; i < accounts.length; ++i) {
             records[i] = _records[accounts[i]];
         }
+    }
+
+    /// @inheritdoc IConsortium
+    function holding(uint8 role, uint32 version_) external view override returns (address[] memory found) {
+        uint256 count = 0;
+        found = new address[](_members.length);
+        for (uint256 i = 0; i < found.length; ++i) {
+            address account = _members[i];
+            Member memory record = _records[account];
+            if (record.roles & role != 0 && record.version <= version_) found[count++] = account;
+        }
+        Roster.cut(found, count);
     }
 
     /// @inheritdoc IConsortium

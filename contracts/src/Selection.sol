@@ -73,7 +73,7 @@ contract Selection is ISelection, Governed {
         onlyPower(ROUNDS_ROLE)
         returns (address[] memory selected)
     {
-        address[] memory hospitals = Roster.holding(consortium, HOSPITAL, membersVersion);
+        address[] memory hospitals = consortium.holding(HOSPITAL, membersVersion);
         Lot memory lot = _lotOf(roundId, hospitals, minStake, seed != 0);
         selected = _drawn(lot, seed);
         emit LotteryDrawn(roundId, seed, lot.eligible, lot.weights, selected);

@@ -171,7 +171,7 @@ contract Validators is IValidators, Governed, EIP712 {
 
     /// @dev Who can be drawn, in the order of `members()`.
     function _pool(uint256 roundId, uint256 penalty) private view returns (address[] memory pool) {
-        pool = Roster.holding(consortium, VALIDATOR, type(uint256).max);
+        pool = consortium.holding(VALIDATOR, type(uint32).max);
         uint256[] memory stakes =
             Batch.ask(address(vault), abi.encodePacked(IStakeVault.activeOf.selector, uint256(0x20)), pool);
         uint256 count = 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Roster} from "../src/Roster.sol";
 import {Member} from "../src/interfaces/IConsortium.sol";
 import {vm} from "./Vm.sol";
 
@@ -31,6 +32,17 @@ contract Crowd {
         for (uint256 i = 0; i < accounts.length; ++i) {
             found[i] = records[accounts[i]];
         }
+    }
+
+    function holding(uint8 role, uint32 version) external view returns (address[] memory found) {
+        uint256 count = 0;
+        found = new address[](all.length);
+        for (uint256 i = 0; i < found.length; ++i) {
+            address account = all[i];
+            Member memory record = records[account];
+            if (record.roles & role != 0 && record.version <= version) found[count++] = account;
+        }
+        Roster.cut(found, count);
     }
 
     function rolesOf(address account) external view returns (uint8) {

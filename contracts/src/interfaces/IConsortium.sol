@@ -174,6 +174,9 @@ interface IConsortium is IAccessControl {
     /// @notice The records of several accounts, in their order, zeros for those that are no members.
     function recordsOf(address[] calldata accounts) external view returns (Member[] memory);
 
+    /// @notice Members that hold `role` in a record no newer than `version_`, in the order of `members()`.
+    function holding(uint8 role, uint32 version_) external view returns (address[] memory);
+
     /// @notice The roles of an account, zero if it is no member.
     function rolesOf(address account) external view returns (uint8);
 
