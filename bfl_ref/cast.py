@@ -16,6 +16,7 @@ from .chain.records import Role, RoundParameters, SharingParameters, TrainingPar
 from .chain.stark import deploy_verifier, generated_evaluators, release_evaluator
 from .data import Federation
 from .fixed_point import Hyper, commit_rows, halves_of
+from .governance.reputation import LARGE, ReputationParameters
 from .governance.rewards import TOKEN, RewardParameters
 from .governance.selection import SelectionParameters
 from .governance.validators import ValidatorParameters
@@ -37,6 +38,10 @@ STAKE = 100 * TOKEN
 FUND = 200 * TOKEN  # what each member pays into the pot of rewards
 SEATS = 10  # hospitals selected for a round
 VALIDATORS = 5  # drawn for a round
+MANY, TWO_GROUPS = (
+    12,
+    6,
+)  # hospitals of a federation, of a round: from which group sums tell good ones from bad
 OPERATORS = 3
 AGGREGATING_HOSPITALS = 2
 # no shorter than a verified round, so that what a validator answers for cannot be withdrawn before its secrets are settled
@@ -161,13 +166,16 @@ def assemble(
     return Consortium(system, members)
 
 
-def economy_parameters(seats: int = SEATS, validators: int = VALIDATORS) -> Economy:
+def economy_parameters(seats: int = SEATS, validators: int = VALIDATORS, hospitals: int = 0) -> Economy:
     """What reputation, lottery, validators and rewards of the default cast begin with: each round pays 40 tokens to its
     hospitals and 1 for each service; voting for two models costs half a stake.
 
     seats: hospitals that a lottery selects for a verified round.   validators: drawn for a round, at least 3.
+    hospitals: of the federation; from 12 on, with seats for two groups of three, the strict parameters of reputation, by
+    which all kinds of cheats lose (governance.simulation); with one group they would suspend the honest with the others.
     """
     return Economy(
+        reputation=LARGE if hospitals >= MANY and seats >= TWO_GROUPS else ReputationParameters(),
         selection=SelectionParameters(seats=seats),
         validators=ValidatorParameters(seats=validators, penalty=STAKE // 2, fee=STAKE // 20),
         rewards=RewardParameters(40 * TOKEN, TOKEN),

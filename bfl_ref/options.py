@@ -125,7 +125,7 @@ def prepare(options: argparse.Namespace) -> Prepared:
         raise ValueError(
             f"--validators: expected {LEAST_VALIDATORS} to {members} (members), got {options.validators}"
         )
-    economy = economy_parameters(options.seats, options.validators)
+    economy = economy_parameters(options.seats, options.validators, len(federation.silos))
     return Prepared(federation, config, training, sharing, private, economy)
 
 

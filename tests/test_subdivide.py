@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from bfl_ref.data import load, subdivide
+from bfl_ref.governance.reputation import LARGE
+from bfl_ref.options import parse, prepare
 
 HEART = load("heart", seed=0)
 
@@ -58,3 +60,28 @@ def test_too_few_or_too_many_hospitals_are_refused() -> None:
         subdivide(HEART, 3, seed=0)
     with pytest.raises(ValueError, match="20 hospitals are too many: a part of Switzerland lacks a label"):
         subdivide(HEART, 20, seed=0)
+
+
+@pytest.mark.parametrize(("hospitals", "seats", "strict"), [(12, 7, True), (11, 7, False), (12, 5, False)])
+def test_main_cuts_silos_and_is_strict_where_groups_tell_hospitals_apart(
+    hospitals: int, seats: int, strict: bool
+) -> None:
+    options = parse(["--dataset", "wdbc", "--hospitals", str(hospitals), "--seats", str(seats)], "")
+    prepared = prepare(options)
+    assert len(prepared.federation.silos) == hospitals and prepared.economy.selection.seats == seats
+    assert (prepared.economy.reputation is LARGE) == strict
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--hospitals", "3"], r"--hospitals: expected at least 4 hospitals \(the silos\), got 3"),
+        (["--hospitals", "101"], "--hospitals: expected 4 to 100, got 101"),
+        (["--hospitals", "90"], "--hospitals: 90 hospitals are too many: a part of clinic"),
+        (["--seats", "2"], "--seats: expected 3 to 128, got 2"),
+        (["--validators", "8"], r"--validators: expected 3 to 7 \(members\), got 8"),
+    ],
+)
+def test_main_refuses_by_the_name_of_the_option(arguments: list[str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        prepare(parse(["--dataset", "wdbc", *arguments], ""))
