@@ -25,7 +25,7 @@ from .private import DELTA, Plan, open_budgets, plan
 
 PROTOCOLS = ("verified", "basic")
 LOCAL_CHAINS = ("embedded", "anvil")
-MOST_SEATS, MOST_HOSPITALS, LEAST_VALIDATORS = 128, 100, 3
+MOST_SEATS, MOST_HOSPITALS, LEAST_VALIDATORS = 64, 100, 3  # seats of either kind: the contracts' limit
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def parse(arguments: list[str], description: str) -> argparse.Namespace:
         "--seats",
         type=int,
         default=SEATS,
-        help="verified: hospitals that a lottery selects for a round, 3 to 128",
+        help="verified: hospitals that a lottery selects for a round, 3 to 64",
     )
     add("--validators", type=int, default=VALIDATORS, help="validators drawn for a round, 3 to all members")
     add("--rounds", type=int, default=5, help="federated rounds, 1 to 1000")
@@ -120,10 +120,10 @@ def prepare(options: argparse.Namespace) -> Prepared:
         wanted = {"epsilon": options.epsilon, "delta": options.delta, "rounds": config.rounds}
         private = plan(federation, case, mechanism, **wanted)
     training = _training(options, len(federation.feature_names), private)
-    members = len(federation.silos) + OPERATORS
+    members = min(len(federation.silos) + OPERATORS, MOST_SEATS)
     if not LEAST_VALIDATORS <= options.validators <= members:
         raise ValueError(
-            f"--validators: expected {LEAST_VALIDATORS} to {members} (members), got {options.validators}"
+            f"--validators: expected {LEAST_VALIDATORS} to {members} (members, at most 64), got {options.validators}"
         )
     economy = economy_parameters(options.seats, options.validators, len(federation.silos))
     return Prepared(federation, config, training, sharing, private, economy)

@@ -78,8 +78,8 @@ def test_main_cuts_silos_and_is_strict_where_groups_tell_hospitals_apart(
         (["--hospitals", "3"], r"--hospitals: expected at least 4 hospitals \(the silos\), got 3"),
         (["--hospitals", "101"], "--hospitals: expected 4 to 100, got 101"),
         (["--hospitals", "90"], "--hospitals: 90 hospitals are too many: a part of clinic"),
-        (["--seats", "2"], "--seats: expected 3 to 128, got 2"),
-        (["--validators", "8"], r"--validators: expected 3 to 7 \(members\), got 8"),
+        (["--seats", "2"], "--seats: expected 3 to 64, got 2"),
+        (["--validators", "8"], r"--validators: expected 3 to 7 \(members, at most 64\), got 8"),
     ],
 )
 def test_main_refuses_by_the_name_of_the_option(arguments: list[str], message: str) -> None:
