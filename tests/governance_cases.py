@@ -74,7 +74,7 @@ def deploy_governance(
 
     members = tuple(create("Relay") for _ in ROLES)
     relay = create("Relay")
-    consortium = create("Consortium", members, [int(role) for role in ROLES], 100)
+    consortium = create("Consortium", members, [int(role) for role in ROLES], 100, 1)
     token = create("UtilityToken", consortium, members, [BALANCE] * len(members))
     vault = create("StakeVault", consortium, token, 100)
     registry = create("ModelRegistry", consortium, content("genesis").to_abi())
@@ -84,7 +84,8 @@ def deploy_governance(
     training = TrainingParameters().to_abi()
     audits = create("Audits", consortium, vault, registry, data, beacon, [stub, NO_CONTRACT], training)
     sharing = SharingParameters().to_abi()
-    committee = create("Committee", consortium, vault, data, audits, beacon, [NO_CONTRACT] * 2, sharing)
+    none = [NO_CONTRACT] * 2
+    committee = create("Committee", consortium, vault, data, audits, beacon, none, none, sharing)
     standings = create("Reputation", consortium, astuple(reputation))
     lottery = create("Selection", consortium, vault, standings, audits, astuple(selection))
     judges = create("Validators", consortium, vault, standings, astuple(validators))

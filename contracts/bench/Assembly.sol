@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Roster} from "../src/Roster.sol";
 import {Member} from "../src/interfaces/IConsortium.sol";
 import {Relay} from "../test/Relay.sol";
 
@@ -36,6 +37,17 @@ contract Assembly {
         for (uint256 i = 0; i < accounts.length; ++i) {
             found[i] = _records[accounts[i]];
         }
+    }
+
+    function holding(uint8 role, uint32 version) external view returns (address[] memory found) {
+        uint256 count = 0;
+        found = new address[](_members.length);
+        for (uint256 i = 0; i < found.length; ++i) {
+            address account = _members[i];
+            Member memory record = _records[account];
+            if (record.roles & role != 0 && record.version <= version) found[count++] = account;
+        }
+        Roster.cut(found, count);
     }
 
     function rolesOf(address account) external view returns (uint8) {
