@@ -75,8 +75,9 @@ def on_chain(node: Node, name: str, model: bytes) -> int:
 
 
 def naive(node: Node, hospitals: int, rounds: int) -> list[int]:
-    """Gas of commitments that keep the same, one slot for every field and CIDs as text. (Opening a round draws its validators
-    as well, which the naive one does not: contracts/test/Gas.t.sol compares the records alone.)
+    """Gas of commitments that keep the same, one slot for every field and CIDs as text.
+
+    Opening a round draws its validators, which the naive one does not: contracts/test/Gas.t.sol compares the records alone.
     """
     contract = create(node, "NaiveRounds")
     gas: list[int] = []
