@@ -4,7 +4,7 @@ The default cast of docs/threat-model.md: every member validates; the three oper
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from eth_account.signers.local import LocalAccount
@@ -19,6 +19,7 @@ from .fixed_point import Hyper, commit_rows, halves_of
 from .governance.reputation import LARGE, ReputationParameters
 from .governance.rewards import TOKEN, RewardParameters
 from .governance.selection import SelectionParameters
+from .governance.simulation import World
 from .governance.validators import ValidatorParameters
 from .integers import INTEGERS
 from .member import Member, Rng
@@ -174,9 +175,11 @@ def economy_parameters(seats: int = SEATS, validators: int = VALIDATORS, hospita
     hospitals: of the federation; from 12 on, with seats for two groups of three, the strict parameters of reputation, by
     which all kinds of cheats lose (governance.simulation); with one group they would suspend the honest with the others.
     """
+    large = hospitals >= MANY and seats >= TWO_GROUPS
+    lottery = SelectionParameters(seats=seats)
     return Economy(
-        reputation=LARGE if hospitals >= MANY and seats >= TWO_GROUPS else ReputationParameters(),
-        selection=SelectionParameters(seats=seats),
+        reputation=LARGE if large else ReputationParameters(),
+        selection=replace(lottery, patience=World.selection.patience) if large else lottery,
         validators=ValidatorParameters(seats=validators, penalty=STAKE // 2, fee=STAKE // 20),
         rewards=RewardParameters(40 * TOKEN, TOKEN),
     )

@@ -70,6 +70,7 @@ def test_main_cuts_silos_and_is_strict_where_groups_tell_hospitals_apart(
     prepared = prepare(options)
     assert len(prepared.federation.silos) == hospitals and prepared.economy.selection.seats == seats
     assert (prepared.economy.reputation is LARGE) == strict
+    assert prepared.economy.selection.patience == (31 if strict else 7)  # as simulated
 
 
 @pytest.mark.parametrize(
