@@ -30,6 +30,7 @@ LAYERS = [
     "statements.poseidon2",
     "fixed_point",
     "sharing",
+    "rollup",
     "sealing",
     "aggregator",
     "aggregator_process",
