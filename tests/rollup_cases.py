@@ -6,7 +6,8 @@ import numpy as np
 
 from bfl_ref.rollup import entries as e
 from bfl_ref.rollup.accounts import ACCOUNTS, AMOUNT_LIMIT, Account, StateTree
-from bfl_ref.rollup.ledger import Batch, SignedList
+from bfl_ref.rollup.ledger import Batch
+from bfl_ref.rollup.lists import SignedList
 from bfl_ref.rollup.signatures import OneTimeKey, domain_elements, sign
 from bfl_ref.stark.field import P
 

@@ -7,7 +7,7 @@ from rollup_cases import Case
 
 from bfl_ref.rollup import entries as e
 from bfl_ref.rollup.accounts import ACCOUNTS, AMOUNT_LIMIT
-from bfl_ref.rollup.ledger import SignedList
+from bfl_ref.rollup.lists import SignedList
 from bfl_ref.rollup.refusals import (
     DoubleExit,
     DoubleList,

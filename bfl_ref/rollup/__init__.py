@@ -8,7 +8,8 @@ ledger     state, batch -> state, published data; and again from the data alone 
 
 from .accounts import Account, StateTree, check_path
 from .entries import Entry, Kind
-from .ledger import Applied, Batch, SignedList, apply, replay
+from .ledger import Applied, Batch, apply, replay
+from .lists import SignedList
 from .refusals import RefusedBatch
 from .signatures import OneTimeKey, Signature, domain_elements, sign
 

@@ -20,37 +20,20 @@ from dataclasses import dataclass
 from ..stark.field import P
 from .accounts import AMOUNT_LIMIT, Account, Digest, StateTree
 from .entries import Entry, Kind, close, decode, encode
+from .lists import SignedList, check_cover, check_form, check_signed
 from .refusals import (
     DoubleExit,
     DoubleList,
     DoubleRekey,
-    EarlyNonce,
     ExitingAccount,
     MalformedBatch,
-    MalformedList,
     Overflow,
-    Overspend,
-    ReplayedNonce,
     SpentKey,
-    UnknownAccount,
     WrongClose,
     WrongExit,
     WrongRoot,
 )
-from .signatures import Domain4, Signature, check
-
-
-@dataclass(frozen=True)
-class SignedList:
-    """What an account wants, in one batch: its entries, ROTATE last, under one signature.
-
-    nonce: which of the account's keys signs; it tells why a list is refused, and is not published.
-    """
-
-    index: int
-    entries: tuple[Entry, ...]
-    signature: Signature
-    nonce: int
+from .signatures import Domain4
 
 
 @dataclass(frozen=True)
@@ -86,31 +69,6 @@ def apply(tree: StateTree, batch: Batch, domain: Domain4) -> Applied:
     return _applied(tree, after, [*batch.queue, *(e for signed in batch.lists for e in signed.entries)])
 
 
-def check_signed(account: Account, signed: SignedList, domain: Domain4) -> None:
-    """Returns if the list is signed by the key that the account has: UnknownAccount, ReplayedNonce, EarlyNonce,
-    WrongSignature.
-    """
-    if not any(account.key):
-        raise UnknownAccount(f"account {signed.index} has no key")
-    if signed.nonce < account.nonce:
-        raise ReplayedNonce(
-            f"account {signed.index} is at nonce {account.nonce}, the list is for {signed.nonce}"
-        )
-    if signed.nonce > account.nonce:
-        raise EarlyNonce(
-            f"account {signed.index} is at nonce {account.nonce}, the list is for {signed.nonce}"
-        )
-    check(signed.signature, account.key, signed.index, account.nonce, signed.entries, domain)
-
-
-def check_form(index: int, entries: Sequence[Entry]) -> None:
-    """Returns if the entries are the account's own, and the last of them alone is ROTATE. MalformedList."""
-    if not entries or [e.kind == Kind.ROTATE for e in entries] != [False] * (len(entries) - 1) + [True]:
-        raise MalformedList(f"account {index}: expected the last entry, and no other, to be ROTATE")
-    if any(not e.kind.by_owner or e.sender != index for e in entries):
-        raise MalformedList(f"account {index}: expected its own entries only")
-
-
 def parse(data: bytes) -> tuple[list[Entry], list[list[Entry]], list[Entry]]:
     """(queue, lists, closes) of published data. MalformedEntry, MalformedBatch."""
     entries = decode(data)
@@ -120,7 +78,7 @@ def parse(data: bytes) -> tuple[list[Entry], list[list[Entry]], list[Entry]]:
         lists[-1].append(entry)
         if entry.kind == Kind.ROTATE:
             lists.append([])
-    if lists.pop() or [*queue, *(e for entries in lists for e in entries), *closes] != entries:
+    if lists.pop() or [*queue, *(e for part in lists for e in part), *closes] != entries:
         raise MalformedBatch("expected the queue's entries, then lists that end with ROTATE, then closes")
     for part in lists:
         if len({e.sender for e in part}) != 1:
@@ -149,24 +107,6 @@ def touched(queue: Iterable[Entry], lists: Iterable[Sequence[Entry]]) -> set[int
     for part in lists:
         found |= {part[0].sender} | {entry.to for entry in part}
     return found
-
-
-def spent(entries: Iterable[Entry]) -> tuple[int, int]:
-    """(from the balance, from the stake) that a list of entries takes."""
-    out = Counter[Kind]()
-    for entry in entries:
-        if entry.kind in (Kind.TRANSFER, Kind.LOCK, Kind.WITHDRAW, Kind.UNLOCK):
-            out[entry.kind] += entry.amount
-    return out[Kind.TRANSFER] + out[Kind.LOCK] + out[Kind.WITHDRAW], out[Kind.UNLOCK]
-
-
-def check_cover(account: Account, entries: Sequence[Entry]) -> None:
-    """Returns if the account had, before the batch, what its list spends. Overspend."""
-    balance, stake = spent(entries)
-    if balance > account.balance or stake > account.stake:
-        raise Overspend(
-            f"account {entries[0].sender} spends {balance} of {account.balance} and unlocks {stake} of {account.stake}"
-        )
 
 
 def _after(tree: StateTree, queue: Sequence[Entry], lists: Sequence[Sequence[Entry]]) -> dict[int, Account]:
