@@ -41,6 +41,7 @@ LAYERS = [
     "audit_arithmetic",
     "governance",
     "chain.compile",
+    "chain.evm",
     "chain.node",
     "chain.records",
     "chain.errors",
