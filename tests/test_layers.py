@@ -18,6 +18,7 @@ LAYERS = [
     "stark.codec",
     "stark.fri",
     "stark.lookup",
+    "stark.public_data",
     "stark.air",
     "stark.trace",
     "stark.program",
