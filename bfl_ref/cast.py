@@ -173,7 +173,7 @@ def economy_parameters(seats: int = SEATS, validators: int = VALIDATORS, hospita
 
     seats: hospitals that a lottery selects for a verified round.   validators: drawn for a round, at least 3.
     hospitals: of the federation; from 12 on, with seats for two groups of three, the strict parameters of reputation, by
-    which all kinds of cheats lose (governance.simulation); with one group they would suspend the honest with the others.
+    which all kinds of cheats lose (governance.simulation); among fewer, the honest are with the same cheats again and again.
     """
     large = hospitals >= MANY and seats >= TWO_GROUPS
     lottery = SelectionParameters(seats=seats)

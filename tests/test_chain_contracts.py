@@ -150,7 +150,7 @@ def test_round_leads_to_its_model_in_force(system):
     assert (model.content, model.round_id) == (content(201), 1) and system.registry.versions() == 2
     assert system.registry.model_at(0).content == content(1)
     assert system.candidates(round_id) == (content(201),)
-    assert system.rounds.candidate_of(round_id, content(201)) == (True, 3)
+    assert system.rounds.candidate_of(round_id, content(201)) == (1, 3)
     taken = system.rounds.round_of(round_id)
     assert (taken.selected, taken.committed, taken.voted, taken.task) == (3, 3, 3, content(2))
     hospital = system.node.accounts[1].address

@@ -6,15 +6,17 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {Governed} from "./Governed.sol";
 import {Median} from "./Median.sol";
 import {Roster} from "./Roster.sol";
+import {Content} from "./interfaces/Content.sol";
 import {IAudits} from "./interfaces/IAudits.sol";
 import {IBeacon, SecretState} from "./interfaces/IBeacon.sol";
 import {ICommittee} from "./interfaces/ICommittee.sol";
 import {IConsortium, ROUNDS_ROLE} from "./interfaces/IConsortium.sol";
 import {IContributions} from "./interfaces/IContributions.sol";
 import {Phase} from "./interfaces/IPhases.sol";
+import {Model} from "./interfaces/IModelRegistry.sol";
 import {IReputation, ReputationParameters, SCORE_ONE} from "./interfaces/IReputation.sol";
 import {IRewards} from "./interfaces/IRewards.sol";
-import {IRoundManager, Participation} from "./interfaces/IRoundManager.sol";
+import {IRoundManager} from "./interfaces/IRoundManager.sol";
 import {ISelection} from "./interfaces/ISelection.sol";
 import {ISettlement} from "./interfaces/ISettlement.sol";
 import {IValidators} from "./interfaces/IValidators.sol";
@@ -98,7 +100,8 @@ contract Settlement is ISettlement, Governed {
         }
         bool proven = one.shared || _audits.statesOf(one.roundId, hospital).proven;
         positive = uint256(units.kept) + (proven ? units.proven : 0);
-        if (one.medians.length == 0) return (positive, 0);
+        // of one group alone nobody knows who of its members was good: it is all of them
+        if (one.medians.length < 2) return (positive, 0);
         // who is not left out by now survived, and has a group
         int256 quality = one.medians[_committee.groupOf(one.roundId, hospital)];
         uint256 full = units.qualityFull;
@@ -120,15 +123,16 @@ contract Settlement is ISettlement, Governed {
         }
     }
 
-    /// @dev Evidence of the round's validators; those that voted.
+    /// @dev Evidence of the round's validators; those that voted for the model that came in force.
     function _settleValidators(Case memory one) private returns (address[] memory voted) {
         address[] memory seated = validators.committeeOf(one.roundId);
         voted = new address[](seated.length);
         uint256 found = 0;
+        uint256 chosen = _chosen(one);
         for (uint256 i = 0; i < seated.length; ++i) {
-            Participation memory own = one.manager.participationOf(one.roundId, seated[i]);
+            uint256 votedFor = one.manager.participationOf(one.roundId, seated[i]).votedFor;
             (uint256 positive, uint256 negative) = (one.parameters.kept, 0);
-            if (own.voted) voted[found++] = seated[i];
+            if (votedFor != 0 && votedFor == chosen) voted[found++] = seated[i];
             else (positive, negative) = (0, one.parameters.missed);
             bool owing = contributions.scoresCommitmentOf(one.roundId, seated[i]) != 0
                 && !contributions.hasRevealed(one.roundId, seated[i]);
@@ -136,6 +140,14 @@ contract Settlement is ISettlement, Governed {
             reputation.record(one.roundId, seated[i], positive, negative);
         }
         Roster.cut(voted, found);
+    }
+
+    /// @dev Number of the candidate that a finalised round put in force.
+    function _chosen(Case memory one) private view returns (uint256 number) {
+        Model memory model = one.manager.registry().current();
+        // its number alone counts here
+        // slither-disable-next-line unused-return
+        (number,) = one.manager.candidateOf(one.roundId, Content(model.cid, model.digest, model.codec));
     }
 
     /// @dev Evidence of the aggregators' seats; those with a sum of each group.
