@@ -94,7 +94,7 @@ abstract contract RollupExits is IRollup, Sequencers {
     function slotsOf(address[] calldata owners) external view override returns (uint256[] memory slots) {
         slots = new uint256[](owners.length);
         for (uint256 i = 0; i < owners.length; ++i) {
-            uint256 account = _accountOf(owners[i]);
+            uint256 account = accountNumberOf(owners[i]);
             if (account != 0) slots[i] = _slots[account - 1];
         }
     }

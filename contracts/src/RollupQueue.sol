@@ -138,13 +138,18 @@ abstract contract RollupQueue is IRollupQueue, Governed {
     }
 
     /// @inheritdoc IRollupQueue
-    function isOverdue() public view override returns (bool) {
-        return taken != queued && block.number > _dueBlock();
+    function accountNumberOf(address owner) public view override returns (uint256) {
+        return _holders[owner].account;
     }
 
-    /// @dev 1 + its index; zero: none.
-    function _accountOf(address owner) internal view returns (uint256) {
-        return _holders[owner].account;
+    /// @inheritdoc IRollupQueue
+    function takes(uint256 entries, uint256 units) external view override returns (bool) {
+        return !isFrozen && entries != 0 && entries <= _run && queued - taken < PLACES && inside + units < LIMIT;
+    }
+
+    /// @inheritdoc IRollupQueue
+    function isOverdue() public view override returns (bool) {
+        return taken != queued && block.number > _dueBlock();
     }
 
     /// @dev Last block in which the first item is in time. There has to be one.

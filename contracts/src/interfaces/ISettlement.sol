@@ -6,6 +6,7 @@ import {IGoverned} from "./IGoverned.sol";
 import {Phase} from "./IPhases.sol";
 import {IReputation} from "./IReputation.sol";
 import {IRewards} from "./IRewards.sol";
+import {IRollup} from "./IRollup.sol";
 import {ISelection} from "./ISelection.sol";
 import {IValidators} from "./IValidators.sol";
 
@@ -25,12 +26,23 @@ import {IValidators} from "./IValidators.sol";
 /// seat with all sums, in the order of the committees. In the same rounds the survivors' buckets are noted for coming lotteries, their lower median as typical.
 /// Evidence is written once for each role that a member had in the round, zeros included; of secrets only where it is not zero.
 /// Nothing of this can fail for what a party did: rewards are only credited, and evidence is only counted.
+/// With a rollup, evidence of members that have accounts there is one push of EVIDENCE entries instead, zeros left out; what its batches
+/// add up in the members' slots is written by `collect`, once for each member, as of the last round that was settled.
 interface ISettlement is IGoverned {
     /// @notice A round was settled. medians: of its groups; empty: nothing was scored.
     event RoundSettled(uint256 indexed roundId, Phase last, int16[] medians);
 
     /// @notice Settles a round that ends after phase `last`. ROUNDS_ROLE only.
     function settle(uint256 roundId, Phase last, bool finalised) external;
+
+    /// @notice Writes the evidence that the rollup has settled since it was last collected. Anybody.
+    function collect(address[] calldata members) external;
+
+    /// @notice The rollup that evidence and rewards go through; zero: none.
+    function rollup() external view returns (IRollup);
+
+    /// @notice The last round that was settled with a rollup.
+    function lastSettled() external view returns (uint256);
 
     /// @notice Where evidence goes.
     function reputation() external view returns (IReputation);
