@@ -31,7 +31,7 @@ def _update(cur: Any, nxt: Any, k: Constant) -> Iterable[tuple[str, Any]]:
     """From the old leaf, in `r`, to the new one, by the letters."""
     there, new, got = cur.old * cur.row_3, nxt.state, nxt.kind
     rekeyed, exited, writes = got[REKEYED], got[EXITED], got[WRITES]
-    for name, mark in (("rekeyed", rekeyed), ("exited", exited), ("writes", writes)):
+    for name, mark in (("rekeyed", rekeyed), ("exited", exited)):  # `writes` is one, of the one list
         yield f"{name} is a bit", there * (mark * mark - mark)
     yield "who is served by the queue signs nothing", there * cur.signed * (rekeyed + exited)
     stays = k(1) - exited
@@ -74,7 +74,7 @@ def _land(cur: Any, nxt: Any, k: Constant, digest: Sequence[Any]) -> Iterable[tu
     """At the top: from one root to the next; accounts come by ascending index, unused blocks last."""
     top = cur.row_3 * cur.last
     for i, value in enumerate(digest):
-        yield f"old root {i}", top * cur.live * (cur.r[i] - cur.root[i])
+        yield f"old path {i}", top * cur.live * (cur.r[i] - cur.root[i])
         yield f"root {i}", nxt.root[i] - cur.root[i] - top * cur.live * (value - cur.root[i])
     follows = top * nxt.message * nxt.live
     yield "no gap", follows * (k(1) - cur.live)
