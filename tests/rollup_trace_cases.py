@@ -4,6 +4,7 @@ import copy
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import count
 from types import SimpleNamespace
 
 import numpy as np
@@ -249,11 +250,14 @@ def show(
 @cache
 def _counted(message: tuple[int, ...], total: int) -> tuple[int, tuple[int, ...]]:
     """(counter, four elements) of a message whose digits have that sum."""
-    states = np.tile(np.array(message, np.uint32), (1 << 15, 1))
-    states[:, 10] = np.arange(1 << 15)
-    hashed = compress_each(states.view(F))
-    counter = int(np.flatnonzero(digits_of(hashed).sum(axis=1) == total)[0])
-    return counter, tuple(hashed[counter].tolist()[:4])
+    states = np.tile(np.array(message, np.uint32), (1 << 13, 1))
+    for start in count(0, len(states)):
+        states[:, 10] = np.arange(start, start + len(states))
+        hashed = compress_each(states.view(F))
+        found = np.flatnonzero(digits_of(hashed).sum(axis=1) == total)
+        if len(found):
+            return start + int(found[0]), tuple(hashed[found[0]].tolist()[:4])
+    raise AssertionError("counters never end")
 
 
 def undersign(t: SimpleNamespace, index: int, nonce: int) -> blocks.Shown:
