@@ -5,7 +5,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from rollup_trace_cases import (
+from rollup_trace_cases import LooseEntry, alone, busy, case, leaving, served
+from rollup_trace_checks import Case, broken, chosen
+from rollup_trace_parts import (
     ALICE,
     BOB,
     CAROL,
@@ -13,21 +15,14 @@ from rollup_trace_cases import (
     NEW,
     OLD,
     PATH,
-    LooseEntry,
-    alone,
     block,
-    busy,
-    case,
     climb,
     digest_of,
     key,
-    leaving,
     rollup,
-    served,
     show,
     undersign,
 )
-from rollup_trace_checks import Case, broken, chosen
 
 from bfl_ref.rollup import entries as e
 from bfl_ref.rollup.accounts import DEPTH

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
-from rollup_trace_cases import LAST, Edit, alone, block, case, rollup
+from rollup_trace_cases import alone, case
 from rollup_trace_checks import Case, broken, chosen
+from rollup_trace_parts import LAST, Edit, block, rollup
 
 from bfl_ref.stark.field import F, P
 from bfl_ref.statements import three_rows

@@ -5,22 +5,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from rollup_trace_cases import (
-    ALICE,
-    LAST,
-    NEW,
-    OLD,
-    PATH,
-    alone,
-    block,
-    busy,
-    case,
-    climb,
-    digest_of,
-    rollup,
-    served,
-)
+from rollup_trace_cases import alone, busy, case, served
 from rollup_trace_checks import Case, broken, chosen
+from rollup_trace_parts import ALICE, LAST, NEW, OLD, PATH, block, climb, digest_of, rollup
 
 from bfl_ref.rollup.accounts import DEPTH
 from bfl_ref.stark.field import F, P
