@@ -121,14 +121,14 @@ def _after(tree: StateTree, queue: Sequence[Entry], lists: Sequence[Sequence[Ent
             )
     values = {index: dict(vars(tree[index])) for index in sorted(touched(queue, lists))}
     for entry in [*queue, *(e for part in lists for e in part)]:
-        _enact(entry, values)
+        enact(entry, values)
     for index, new in values.items():
         if new["balance"] >= AMOUNT_LIMIT or new["stake"] >= AMOUNT_LIMIT:
             raise Overflow(f"account {index} would have {new['balance']} and {new['stake']}")
     return {index: Account(**new) for index, new in values.items()}
 
 
-def _enact(entry: Entry, values: dict) -> None:
+def enact(entry: Entry, values: dict) -> None:
     """Adds an entry's effect to what the accounts will be at the end."""
     other, amount = values[entry.to], entry.payload[0]
     own = values[entry.sender] if entry.kind.by_owner else other
