@@ -46,7 +46,7 @@ def quality_evidence(parameters: ReputationParameters, q: int, groups: int) -> E
 
 @dataclass(frozen=True)
 class ValidatorFacts:
-    """finalised: whether the round was; voted for the model that came in force, a vote for another candidate is none;
+    """finalised: whether the round was.  voted: for the model that came in force; a vote for another candidate is none.
     withheld: committed to scores and did not reveal them.
     Of its two beacon secrets - kept_back: how many it did not reveal; falsified: how many it dealt falsely.
     """
