@@ -13,7 +13,7 @@ from .aggregation import FLOATS
 from .chain.contracts import Economy, Genesis, System, deploy
 from .chain.node import Node
 from .chain.records import Role, RoundParameters, SharingParameters, TrainingParameters
-from .chain.stark import deploy_verifier, generated_evaluators, release_evaluator
+from .chain.stark import deploy_verifier, generated_evaluators, evaluator_of
 from .data import Federation
 from .fixed_point import Hyper, commit_rows, halves_of
 from .governance.reputation import LARGE, ReputationParameters
@@ -145,7 +145,7 @@ def assemble(
         verifiers[training.halves - 1] = contract.address
     if training and sharing:
         made = release_setup(training.halves, sharing.aggregators, sharing.threshold)
-        contract = deploy_verifier(node, made, release_evaluator(made), deployer)
+        contract = deploy_verifier(node, made, evaluator_of(made), deployer)
         releases[training.halves - 1] = contract.address
         name = {1: "SumEvaluator", 2: "WideSumEvaluator"}[training.halves]
         contract = deploy_verifier(node, sum_setup(training.halves), generated_evaluators()[name], deployer)

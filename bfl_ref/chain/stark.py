@@ -99,12 +99,13 @@ def generated_evaluators() -> dict[str, tuple[Artifact, ...]]:
     }
 
 
-def release_evaluator(made: Setup) -> tuple[Artifact, ...]:
-    """The evaluator of a release statement: the generated one, or for other committees one that is made and compiled now."""
+def evaluator_of(made: Setup) -> tuple[Artifact, ...]:
+    """The evaluator of a release or a rollup: the generated one, or for other sizes one that is made and compiled now."""
     generated = {"release-1-3-of-5": "ReleaseEvaluator", "release-2-3-of-5": "WideReleaseEvaluator"}
+    generated |= {"rollup-8": "SmallRollupEvaluator", "rollup-64": "RollupEvaluator"}
     if made.air.name in generated:
         return generated_evaluators()[generated[made.air.name]]
-    sources = evaluators("CommitteeReleaseEvaluator", made)
+    sources = evaluators("SizedEvaluator", made)
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / f"{name}.sol" for name in sources]
         for path, source in zip(paths, sources.values(), strict=True):

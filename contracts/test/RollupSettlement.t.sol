@@ -17,12 +17,11 @@ import {vm} from "./Vm.sol";
 
 /// @notice Takes anything for proven: what proofs state is other tests' business.
 contract Believer is IDataVerifier {
+    /// @inheritdoc IStarkVerifier
+    function verify(bytes calldata, Domain calldata, uint256[] calldata) external pure override {}
+
     /// @inheritdoc IDataVerifier
-    function verify(bytes calldata, IStarkVerifier.Domain calldata, uint256[] calldata, bytes calldata)
-        external
-        pure
-        override
-    {}
+    function verify(bytes calldata, Domain calldata, uint256[] calldata, bytes calldata) external pure override {}
 }
 
 /// @notice Cheat codes that keep a transaction's logs.
