@@ -82,7 +82,7 @@ def _scene(queue: list[Entry], lists: dict[int, list[Entry]]) -> SimpleNamespace
     }
     for index, asked in lists.items():
         asked.append(e.rotate(index, key(index, NONCES[index] + 1).digest))
-    return SimpleNamespace(accounts=accounts, queue=queue, lists=lists, domain=DOMAIN, domains={})
+    return SimpleNamespace(accounts=accounts, queue=queue, lists=lists, domain=DOMAIN)
 
 
 def forge(scene: Scene, **edits: Edit) -> Forged:
@@ -164,10 +164,12 @@ def case(name: str, scene: Scene, **edits: Edit) -> Case:
 
 
 def _account_for(t: SimpleNamespace, edit: Callable[[str], None]) -> None:
+    """Accounts after the batch, and the cells of their blocks."""
     t.tree = StateTree(t.accounts)
     t.after = {index: dict(vars(t.tree[index])) for index in t.touched}
     for entry in [*t.queue, *(x for asked in t.lists.values() for x in asked)]:
-        ledger.enact(entry, {index % P: values for index, values in t.after.items()} | _others(t, entry))
+        others = {index: dict(vars(Account())) for index in (entry.sender, entry.to)}  # nobody opens them
+        ledger.enact(entry, others | t.after)
     edit("after")
     loose = {
         index: LooseAccount(**{k: v if isinstance(v, tuple) else v % P for k, v in values.items()})
@@ -181,11 +183,6 @@ def _account_for(t: SimpleNamespace, edit: Callable[[str], None]) -> None:
     for index, shown in t.shown.items():
         for at in np.flatnonzero(np.array(t.touched) == index):
             blocks.fill_signature(t.cells, block(int(at)), shown)
-
-
-def _others(t: SimpleNamespace, entry: Entry) -> dict[int, dict]:
-    """What happens to accounts that are not opened is nobody's business."""
-    return {index: dict(vars(Account())) for index in (entry.sender, entry.to) if index not in t.after}
 
 
 def _nothing(t: SimpleNamespace) -> None:

@@ -134,9 +134,7 @@ def kinds() -> Iterator[Case]:
             cells=lambda t: letters(t, 0, RECEIVED=100),
         )
 
-    def carol(
-        name: str, kind: Kind, other: Kind, payload: tuple[int, ...], plan=None, after=None, **taken: int
-    ) -> Case:
+    def carol(kind: Kind, other: Kind, payload: tuple[int, ...], plan=None, after=None, **taken: int) -> Case:
         edits = {"plan": plan} if plan else {}
         return case(
             f"kind {kind} is a bit",
@@ -149,11 +147,11 @@ def kinds() -> Iterator[Case]:
 
     nothing = (0, 0, 0)
     yield carol(
-        "deposit", Kind.DEPOSIT, Kind.EVIDENCE, (-100, 0, *nothing),
+        Kind.DEPOSIT, Kind.EVIDENCE, (-100, 0, *nothing),
         after=gain(CAROL, balance=100, positive=-100), RECEIVED=100, POSITIVE=-100,
     )  # fmt: skip
     yield carol(
-        "evidence", Kind.EVIDENCE, Kind.DEPOSIT, (100, 0, *nothing),
+        Kind.EVIDENCE, Kind.DEPOSIT, (100, 0, *nothing),
         after=gain(CAROL, balance=100, positive=-100), RECEIVED=100, POSITIVE=-100,
     )  # fmt: skip
 
@@ -161,7 +159,7 @@ def kinds() -> Iterator[Case]:
         t.queue += [e.rekey(CAROL, (8, 9, 0, 0, 0))] * 2
 
     yield carol(
-        "rekey", Kind.REKEY, Kind.EVIDENCE, (8, 9, *nothing), plan=rekeyed_twice,
+        Kind.REKEY, Kind.EVIDENCE, (8, 9, *nothing), plan=rekeyed_twice,
         after=gain(CAROL, nonce=-1, positive=8, negative=9), REKEYED=-1, POSITIVE=8, NEGATIVE=9,
     )  # fmt: skip
 
@@ -169,7 +167,7 @@ def kinds() -> Iterator[Case]:
         t.queue += [e.exit_all(CAROL, 4000, 400)] * 2
 
     yield carol(
-        "exit", Kind.EXIT, Kind.EVIDENCE, (4000, 400, *nothing), plan=exits_twice,
+        Kind.EXIT, Kind.EVIDENCE, (4000, 400, *nothing), plan=exits_twice,
         after=gain(CAROL, balance=4000, stake=400, positive=4000, negative=400),
         EXITED=-1, LEFT=-4000, LEFT_STAKE=-400, POSITIVE=4000, NEGATIVE=400,
     )  # fmt: skip

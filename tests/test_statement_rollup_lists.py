@@ -31,9 +31,8 @@ def sums() -> Iterator[Case]:
         def skew(t, place, by, first=first):
             slots = np.array(t.slots[ALICE])[first:]
             t.cells.columns["r"][place, slots] += by
-            kinds = t.cells.columns["kind"][:, slots, 0]
-            adding = kinds[np.array([*leaf_kinds(place)]) - 1].sum(axis=0) if leaf_kinds(place) else 0
-            t.cells.numbers[1, slots] += by * adding
+            for kind in adding_to(place):
+                t.cells.numbers[1, slots] += by * t.cells.columns["kind"][kind - 1, slots, 0]
 
         for name, (place, taken, fields) in amounts.items():
             by = next(iter(taken.values()))
@@ -70,7 +69,7 @@ def sums() -> Iterator[Case]:
             )
 
 
-def leaf_kinds(place: int) -> tuple[Kind, ...]:
+def adding_to(place: int) -> tuple[Kind, ...]:
     """Kinds whose number in range is that sum."""
     spending = (Kind.TRANSFER, Kind.LOCK, Kind.WITHDRAW)
     return {mail.SPENT: spending, mail.UNLOCKED: (Kind.UNLOCK,)}.get(place, ())

@@ -99,13 +99,8 @@ def letter(cur: Any, k: Constant) -> list[Any]:
     got = cur.kind
     changes, writes = cur.signed + got[REKEYED], got[WRITES]
     taken = [got[RECEIVED], got[POSITIVE], got[NEGATIVE], got[REKEYED], got[EXITED]]
-    taken += [
-        got[LEFT],
-        got[LEFT_STAKE],
-        cur.to,
-        cur.signed,
-        *(changes * x for x in cur.state[KEY : KEY + 5]),
-    ]
+    taken += [got[LEFT], got[LEFT_STAKE], cur.to, cur.signed]
+    taken += [changes * x for x in cur.state[KEY : KEY + 5]]
     taken += [got[OUT], got[FREED], got[TIED], writes]
     taken += [writes * x for x in cur.state[RECORD : RECORD + 5]]
     return [here * value for value in taken] + [k(0)] * (mail.LETTER - len(taken))
