@@ -75,7 +75,9 @@ class StarkVerifier(Client):
         words = (chain_id, _address(contract), round_id, _address(prover))
         takes_data = self._function.endswith(",bytes)")
         if data and not takes_data:
-            raise ValueError(f"a verifier of a statement without public data was handed {len(data)} bytes of them")
+            raise ValueError(
+                f"a verifier of a statement without public data was handed {len(data)} bytes of them"
+            )
         return (proof, words, list(public), *([data] if takes_data else []))
 
 
