@@ -185,7 +185,9 @@ def test_every_named_rejection_occurs(chains):
     nonces = [proof[: at["nonce"]] + i.to_bytes(8, "big") + proof[at["nonce"] + 8 :] for i in range(20)]
     met = {agree(chains["anvil"], "fibonacci", Attempt("nonce", data, public)) for data in nonces}
     assert "BadGrinding" in met
-    assert {*attempts, "BadGrinding", "BadPublicData"} == {cls.__name__ for cls in RejectedProof.__subclasses__()}
+    assert {*attempts, "BadGrinding", "BadPublicData"} == {
+        cls.__name__ for cls in RejectedProof.__subclasses__()
+    }
 
 
 def _badly_folded(layer: int) -> bytes:
