@@ -83,7 +83,7 @@ def mutated(random: np.random.Generator, c: Case, proof: bytes) -> Attempt:
 
 
 def other_data(random: np.random.Generator, data: bytes, row: int) -> bytes:
-    """Data that differ from `data`: in an element, the order of the rows, or the length, which may be no whole rows."""
+    """Data that differ from `data`: in an element, the order of the rows, which are not all equal, or the length."""
     changed = bytearray(data)
     at = 4 * int(random.integers(len(data) // 4))
     match random.integers(5):
@@ -98,11 +98,7 @@ def other_data(random: np.random.Generator, data: bytes, row: int) -> bytes:
         case 3:
             changed = bytearray(random.bytes(int(random.integers(1, 4 * row)))) + changed
         case _:
-            changed = (
-                bytearray(row) + changed
-                if changed == changed[row:] + changed[:row]
-                else changed[row:] + changed[:row]
-            )
+            changed = changed[row:] + changed[:row]
     return bytes(changed)
 
 

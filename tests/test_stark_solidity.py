@@ -180,10 +180,14 @@ def test_every_named_rejection_occurs(chains):
     }
     for name, (data, inputs) in attempts.items():
         assert agree(chains["anvil"], "fibonacci", Attempt(name, data, inputs)) == name
+    with_data = Attempt("data", honest("sums"), case("sums").public.tolist(), data=b"\xff" * 8)
+    assert agree(chains["anvil"], "sums", with_data) == "BadPublicData"
     nonces = [proof[: at["nonce"]] + i.to_bytes(8, "big") + proof[at["nonce"] + 8 :] for i in range(20)]
     met = {agree(chains["anvil"], "fibonacci", Attempt("nonce", data, public)) for data in nonces}
     assert "BadGrinding" in met
-    assert {*attempts, "BadGrinding"} == {cls.__name__ for cls in RejectedProof.__subclasses__()}
+    assert {*attempts, "BadGrinding", "BadPublicData"} == {
+        cls.__name__ for cls in RejectedProof.__subclasses__()
+    }
 
 
 def _badly_folded(layer: int) -> bytes:

@@ -8,15 +8,17 @@ import {Quintic} from "./Quintic.sol";
 
 /// @notice Public data of a statement: elements d_0, ..., d_(m-1) of F, 4 bytes each, as one element of E,
 ///     T = lam^m + sum_i d_i lam^(m-1-i).
-/// @dev Horner over blocks of 64 elements, the leading 1 among them: T = T lam^64 + sum_j v_j lam^(63-j). A word of memory holds
-/// eight elements; every other one, four in all, stand in *lanes* of 64 bits. Coefficient s of their sum is one machine product
-/// with a word that holds coefficient s of their four weights in opposite order: its top lane is the sum of the four products,
-/// 4 * p * 1.08 p < 2^64, and what is below carries nothing into it. So eight elements take ten products (docs/proof-format.md).
+/// @dev Horner over blocks of 64 elements v_j, the leading 1 among them: T becomes T lam^64 + sum_j v_j lam^(63-j). A word holds
+/// eight elements; those with even numbers, and those with odd ones, stand four in a word in *lanes* of 64 bits. Coefficient s of
+/// what four contribute takes one machine product, with a word that holds coefficient s of their weights in opposite order: the top
+/// lane is the sum of the four products, below 4 p * 1.08 p < 2^64, and no lane below carries into it. Ten such products for eight
+/// elements replace eighty.
 library PublicData {
     using Quintic for uint256;
 
-    /// @dev Memory address of the weights: for each word of a block and each coefficient of E two words, of the elements with odd
-    /// and with even numbers. Solidity's own memory stays below: it depends on the statement only, not on what is handed in.
+    /// @dev Memory address of the weights: for each of a block's eight words the coefficients of E for the elements with even
+    /// numbers, then those for the odd ones. Solidity's own memory stays below, whatever is handed in: only a statement with a
+    /// thousand public inputs needs more, and is refused.
     uint256 private constant WEIGHTS = 0x4000;
     /// @dev Behind the weights: the data, in whole blocks.
     uint256 private constant BLOCKS = 0x4a00;
@@ -60,10 +62,10 @@ library PublicData {
                 (uint256 index, uint256 element) = ProofLayout.firstAbove(offset, offset + length);
                 revert IDataVerifier.BadPublicData(index, element);
             }
-            for (uint256 at = BLOCKS; at < end; at += BLOCK_BYTES) {
+            for (uint256 place = BLOCKS; place < end; place += BLOCK_BYTES) {
                 uint256 value;
                 assembly ("memory-safe") {
-                    value := mload(at)
+                    value := mload(place)
                 }
                 total = step.mul(total) + value;
             }
@@ -88,38 +90,15 @@ library PublicData {
                     uint256 s = r.mul(square);
                     power = s.mul(square);
                     assembly ("memory-safe") {
-                        mstore(
-                            to,
-                            or(
-                                or(shl(192, and(p, SLOT_51)), shl(128, and(q, SLOT_51))),
-                                or(shl(64, and(r, SLOT_51)), and(s, SLOT_51))
-                            )
-                        )
-                        mstore(
-                            add(to, 32),
-                            or(
-                                or(shl(192, and(shr(51, p), SLOT_51)), shl(128, and(shr(51, q), SLOT_51))),
-                                or(shl(64, and(shr(51, r), SLOT_51)), and(shr(51, s), SLOT_51))
-                            )
-                        )
-                        mstore(
-                            add(to, 64),
-                            or(
-                                or(shl(192, and(shr(102, p), SLOT_51)), shl(128, and(shr(102, q), SLOT_51))),
-                                or(shl(64, and(shr(102, r), SLOT_51)), and(shr(102, s), SLOT_51))
-                            )
-                        )
-                        mstore(
-                            add(to, 96),
-                            or(
-                                or(shl(192, and(shr(153, p), SLOT_51)), shl(128, and(shr(153, q), SLOT_51))),
-                                or(shl(64, and(shr(153, r), SLOT_51)), and(shr(153, s), SLOT_51))
-                            )
-                        )
-                        mstore(
-                            add(to, 128),
-                            or(or(shl(192, shr(204, p)), shl(128, shr(204, q))), or(shl(64, shr(204, r)), shr(204, s)))
-                        )
+                        function slots(k, w, x, y, z) -> lanes {
+                            lanes := or(shl(192, and(shr(k, w), SLOT_51)), shl(128, and(shr(k, x), SLOT_51)))
+                            lanes := or(lanes, or(shl(64, and(shr(k, y), SLOT_51)), and(shr(k, z), SLOT_51)))
+                        }
+                        mstore(to, slots(0, p, q, r, s))
+                        mstore(add(to, 32), slots(51, p, q, r, s))
+                        mstore(add(to, 64), slots(102, p, q, r, s))
+                        mstore(add(to, 96), slots(153, p, q, r, s))
+                        mstore(add(to, 128), slots(204, p, q, r, s))
                     }
                 }
                 if (first == 0) power = 1;
@@ -131,94 +110,97 @@ library PublicData {
     /// which one of TOP_BITS is set if and only if some element is not below p (ProofLayout.requireCanonical says why).
     function _sumBlocks(uint256 end) private pure returns (uint256 topBits) {
         assembly ("memory-safe") {
+            function dot(even, odd, weights) -> value {
+                value := add(shr(192, mul(even, mload(weights))), shr(192, mul(odd, mload(add(weights, 160)))))
+            }
             let lanes := 0x00000000ffffffff00000000ffffffff00000000ffffffff00000000ffffffff
             let complement := 0x07ffffff07ffffff07ffffff07ffffff07ffffff07ffffff07ffffff07ffffff
-            for { let at := BLOCKS } lt(at, end) { at := add(at, BLOCK_BYTES) } {
+            for { let place := BLOCKS } lt(place, end) { place := add(place, BLOCK_BYTES) } {
                 let a := 0
                 let b := 0
                 let c := 0
                 let d := 0
                 let e := 0
-                let x
-                let y
                 let word
-                word := mload(at)
+                let even
+                let odd
+                word := mload(place)
                 topBits := or(topBits, or(word, add(word, complement)))
-                x := and(shr(32, word), lanes)
-                y := and(word, lanes)
-                a := add(a, add(shr(192, mul(x, mload(0x4000))), shr(192, mul(y, mload(0x40a0)))))
-                b := add(b, add(shr(192, mul(x, mload(0x4020))), shr(192, mul(y, mload(0x40c0)))))
-                c := add(c, add(shr(192, mul(x, mload(0x4040))), shr(192, mul(y, mload(0x40e0)))))
-                d := add(d, add(shr(192, mul(x, mload(0x4060))), shr(192, mul(y, mload(0x4100)))))
-                e := add(e, add(shr(192, mul(x, mload(0x4080))), shr(192, mul(y, mload(0x4120)))))
-                word := mload(add(at, 32))
+                even := and(shr(32, word), lanes)
+                odd := and(word, lanes)
+                a := add(a, dot(even, odd, 0x4000))
+                b := add(b, dot(even, odd, 0x4020))
+                c := add(c, dot(even, odd, 0x4040))
+                d := add(d, dot(even, odd, 0x4060))
+                e := add(e, dot(even, odd, 0x4080))
+                word := mload(add(place, 32))
                 topBits := or(topBits, or(word, add(word, complement)))
-                x := and(shr(32, word), lanes)
-                y := and(word, lanes)
-                a := add(a, add(shr(192, mul(x, mload(0x4140))), shr(192, mul(y, mload(0x41e0)))))
-                b := add(b, add(shr(192, mul(x, mload(0x4160))), shr(192, mul(y, mload(0x4200)))))
-                c := add(c, add(shr(192, mul(x, mload(0x4180))), shr(192, mul(y, mload(0x4220)))))
-                d := add(d, add(shr(192, mul(x, mload(0x41a0))), shr(192, mul(y, mload(0x4240)))))
-                e := add(e, add(shr(192, mul(x, mload(0x41c0))), shr(192, mul(y, mload(0x4260)))))
-                word := mload(add(at, 64))
+                even := and(shr(32, word), lanes)
+                odd := and(word, lanes)
+                a := add(a, dot(even, odd, 0x4140))
+                b := add(b, dot(even, odd, 0x4160))
+                c := add(c, dot(even, odd, 0x4180))
+                d := add(d, dot(even, odd, 0x41a0))
+                e := add(e, dot(even, odd, 0x41c0))
+                word := mload(add(place, 64))
                 topBits := or(topBits, or(word, add(word, complement)))
-                x := and(shr(32, word), lanes)
-                y := and(word, lanes)
-                a := add(a, add(shr(192, mul(x, mload(0x4280))), shr(192, mul(y, mload(0x4320)))))
-                b := add(b, add(shr(192, mul(x, mload(0x42a0))), shr(192, mul(y, mload(0x4340)))))
-                c := add(c, add(shr(192, mul(x, mload(0x42c0))), shr(192, mul(y, mload(0x4360)))))
-                d := add(d, add(shr(192, mul(x, mload(0x42e0))), shr(192, mul(y, mload(0x4380)))))
-                e := add(e, add(shr(192, mul(x, mload(0x4300))), shr(192, mul(y, mload(0x43a0)))))
-                word := mload(add(at, 96))
+                even := and(shr(32, word), lanes)
+                odd := and(word, lanes)
+                a := add(a, dot(even, odd, 0x4280))
+                b := add(b, dot(even, odd, 0x42a0))
+                c := add(c, dot(even, odd, 0x42c0))
+                d := add(d, dot(even, odd, 0x42e0))
+                e := add(e, dot(even, odd, 0x4300))
+                word := mload(add(place, 96))
                 topBits := or(topBits, or(word, add(word, complement)))
-                x := and(shr(32, word), lanes)
-                y := and(word, lanes)
-                a := add(a, add(shr(192, mul(x, mload(0x43c0))), shr(192, mul(y, mload(0x4460)))))
-                b := add(b, add(shr(192, mul(x, mload(0x43e0))), shr(192, mul(y, mload(0x4480)))))
-                c := add(c, add(shr(192, mul(x, mload(0x4400))), shr(192, mul(y, mload(0x44a0)))))
-                d := add(d, add(shr(192, mul(x, mload(0x4420))), shr(192, mul(y, mload(0x44c0)))))
-                e := add(e, add(shr(192, mul(x, mload(0x4440))), shr(192, mul(y, mload(0x44e0)))))
-                word := mload(add(at, 128))
+                even := and(shr(32, word), lanes)
+                odd := and(word, lanes)
+                a := add(a, dot(even, odd, 0x43c0))
+                b := add(b, dot(even, odd, 0x43e0))
+                c := add(c, dot(even, odd, 0x4400))
+                d := add(d, dot(even, odd, 0x4420))
+                e := add(e, dot(even, odd, 0x4440))
+                word := mload(add(place, 128))
                 topBits := or(topBits, or(word, add(word, complement)))
-                x := and(shr(32, word), lanes)
-                y := and(word, lanes)
-                a := add(a, add(shr(192, mul(x, mload(0x4500))), shr(192, mul(y, mload(0x45a0)))))
-                b := add(b, add(shr(192, mul(x, mload(0x4520))), shr(192, mul(y, mload(0x45c0)))))
-                c := add(c, add(shr(192, mul(x, mload(0x4540))), shr(192, mul(y, mload(0x45e0)))))
-                d := add(d, add(shr(192, mul(x, mload(0x4560))), shr(192, mul(y, mload(0x4600)))))
-                e := add(e, add(shr(192, mul(x, mload(0x4580))), shr(192, mul(y, mload(0x4620)))))
-                word := mload(add(at, 160))
+                even := and(shr(32, word), lanes)
+                odd := and(word, lanes)
+                a := add(a, dot(even, odd, 0x4500))
+                b := add(b, dot(even, odd, 0x4520))
+                c := add(c, dot(even, odd, 0x4540))
+                d := add(d, dot(even, odd, 0x4560))
+                e := add(e, dot(even, odd, 0x4580))
+                word := mload(add(place, 160))
                 topBits := or(topBits, or(word, add(word, complement)))
-                x := and(shr(32, word), lanes)
-                y := and(word, lanes)
-                a := add(a, add(shr(192, mul(x, mload(0x4640))), shr(192, mul(y, mload(0x46e0)))))
-                b := add(b, add(shr(192, mul(x, mload(0x4660))), shr(192, mul(y, mload(0x4700)))))
-                c := add(c, add(shr(192, mul(x, mload(0x4680))), shr(192, mul(y, mload(0x4720)))))
-                d := add(d, add(shr(192, mul(x, mload(0x46a0))), shr(192, mul(y, mload(0x4740)))))
-                e := add(e, add(shr(192, mul(x, mload(0x46c0))), shr(192, mul(y, mload(0x4760)))))
-                word := mload(add(at, 192))
+                even := and(shr(32, word), lanes)
+                odd := and(word, lanes)
+                a := add(a, dot(even, odd, 0x4640))
+                b := add(b, dot(even, odd, 0x4660))
+                c := add(c, dot(even, odd, 0x4680))
+                d := add(d, dot(even, odd, 0x46a0))
+                e := add(e, dot(even, odd, 0x46c0))
+                word := mload(add(place, 192))
                 topBits := or(topBits, or(word, add(word, complement)))
-                x := and(shr(32, word), lanes)
-                y := and(word, lanes)
-                a := add(a, add(shr(192, mul(x, mload(0x4780))), shr(192, mul(y, mload(0x4820)))))
-                b := add(b, add(shr(192, mul(x, mload(0x47a0))), shr(192, mul(y, mload(0x4840)))))
-                c := add(c, add(shr(192, mul(x, mload(0x47c0))), shr(192, mul(y, mload(0x4860)))))
-                d := add(d, add(shr(192, mul(x, mload(0x47e0))), shr(192, mul(y, mload(0x4880)))))
-                e := add(e, add(shr(192, mul(x, mload(0x4800))), shr(192, mul(y, mload(0x48a0)))))
-                word := mload(add(at, 224))
+                even := and(shr(32, word), lanes)
+                odd := and(word, lanes)
+                a := add(a, dot(even, odd, 0x4780))
+                b := add(b, dot(even, odd, 0x47a0))
+                c := add(c, dot(even, odd, 0x47c0))
+                d := add(d, dot(even, odd, 0x47e0))
+                e := add(e, dot(even, odd, 0x4800))
+                word := mload(add(place, 224))
                 topBits := or(topBits, or(word, add(word, complement)))
-                x := and(shr(32, word), lanes)
-                y := and(word, lanes)
-                a := add(a, add(shr(192, mul(x, mload(0x48c0))), shr(192, mul(y, mload(0x4960)))))
-                b := add(b, add(shr(192, mul(x, mload(0x48e0))), shr(192, mul(y, mload(0x4980)))))
-                c := add(c, add(shr(192, mul(x, mload(0x4900))), shr(192, mul(y, mload(0x49a0)))))
-                d := add(d, add(shr(192, mul(x, mload(0x4920))), shr(192, mul(y, mload(0x49c0)))))
-                e := add(e, add(shr(192, mul(x, mload(0x4940))), shr(192, mul(y, mload(0x49e0)))))
+                even := and(shr(32, word), lanes)
+                odd := and(word, lanes)
+                a := add(a, dot(even, odd, 0x48c0))
+                b := add(b, dot(even, odd, 0x48e0))
+                c := add(c, dot(even, odd, 0x4900))
+                d := add(d, dot(even, odd, 0x4920))
+                e := add(e, dot(even, odd, 0x4940))
                 a := or(mod(a, 0x78000001), shl(51, mod(b, 0x78000001)))
                 a := or(a, shl(102, mod(c, 0x78000001)))
                 a := or(a, shl(153, mod(d, 0x78000001)))
                 a := or(a, shl(204, mod(e, 0x78000001)))
-                mstore(at, a)
+                mstore(place, a)
             }
         }
     }
