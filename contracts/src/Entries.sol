@@ -26,8 +26,8 @@ library Entries {
     uint256 private constant THIRD = 0x07ffffff07ffffff7f00000007ffffff07ffffff07ffffff07ffffff07ffffff;
 
     /// @notice The entry of the queue that goes to account `index`.
-    function make(uint256 kind, uint256 index, uint256 payload) internal pure returns (uint256 entry) {
-        return ((kind + 16 * ACCOUNTS * index) << 160) | payload;
+    function make(uint256 kind_, uint256 index, uint256 payload) internal pure returns (uint256 entry) {
+        return ((kind_ + 16 * ACCOUNTS * index) << 160) | payload;
     }
 
     /// @notice Its bytes.
@@ -36,7 +36,7 @@ library Entries {
     }
 
     /// @notice The entry that begins at byte `offset`; it ends within `data`.
-    function at(bytes calldata data, uint256 offset) internal pure returns (uint256 entry) {
+    function read(bytes calldata data, uint256 offset) internal pure returns (uint256 entry) {
         assembly ("memory-safe") {
             entry := shr(64, calldataload(add(data.offset, offset)))
         }
@@ -81,30 +81,45 @@ library Entries {
         return isCanonical(key);
     }
 
-    /// @notice The first byte from `offset` on at which an entry begins that is not canonical, or not of a kind from 1 to 5 or 7; the
-    /// end of `data` if there is none. Both are multiples of an entry's bytes.
-    function skipQuiet(bytes calldata data, uint256 offset) internal pure returns (uint256) {
-        // four entries at a time, and one by one to the first that is not quiet
+    /// @notice The first entry from byte `offset` on that is not of a kind from 1 to 5 or 7, and where it begins. An entry that is not
+    /// canonical is zero; so is the one at the end of `data`, if there is none before. Offsets are multiples of an entry's bytes.
+    function skipQuiet(bytes calldata data, uint256 offset) internal pure returns (uint256 entry, uint256 place) {
+        // four entries at a time, and one by one to the first that is not quiet; constants are on the stack, where the optimiser leaves
+        // them whole
         assembly ("memory-safe") {
-            let place := add(data.offset, offset)
+            place := add(data.offset, offset)
             let end := add(data.offset, data.length)
+            let tops := TOPS
+            let quiet := QUIET
+            let first := FIRST
+            let second := SECOND
+            let third := THIRD
             for {} iszero(gt(add(place, 96), end)) { place := add(place, 96) } {
                 let a := calldataload(place)
                 let b := calldataload(add(place, 32))
                 let c := calldataload(add(place, 64))
-                let wrong := and(or(or(or(a, add(a, FIRST)), or(b, add(b, SECOND))), or(c, add(c, THIRD))), TOPS)
                 // the last byte of each header: kind, and the lowest bits of from
-                let quiet := and(shr(byte(3, a), QUIET), shr(byte(27, a), QUIET))
-                quiet := and(quiet, and(shr(byte(19, b), QUIET), shr(byte(11, c), QUIET)))
-                if or(wrong, iszero(and(quiet, 1))) { break }
+                if iszero(
+                    and(
+                        and(
+                            and(shr(byte(3, a), quiet), shr(byte(27, a), quiet)),
+                            and(shr(byte(19, b), quiet), shr(byte(11, c), quiet))
+                        ),
+                        iszero(and(or(or(or(a, add(a, first)), or(b, add(b, second))), or(c, add(c, third))), tops))
+                    )
+                ) { break }
             }
+            first := shl(64, ENTRY)
+            tops := shl(64, tops)
             for {} lt(place, end) { place := add(place, 24) } {
-                let entry := shr(64, calldataload(place))
-                let wrong := and(or(entry, add(entry, ENTRY)), shr(64, TOPS))
-                if or(wrong, iszero(and(shr(and(shr(160, entry), 0xff), QUIET), 1))) { break }
+                let word := calldataload(place)
+                if and(or(word, add(word, first)), tops) { break }
+                if iszero(and(shr(byte(3, word), quiet), 1)) {
+                    entry := shr(64, word)
+                    break
+                }
             }
-            offset := sub(place, data.offset)
+            place := sub(place, data.offset)
         }
-        return offset;
     }
 }

@@ -80,7 +80,7 @@ contract Rollup is RollupExits {
     function _takeItems(bytes calldata data) private returns (uint256 place, uint256 exited) {
         (uint256 number, uint256 last) = (taken, queued);
         while (place < data.length) {
-            uint256 entry = Entries.at(data, place);
+            uint256 entry = Entries.read(data, place);
             uint256 kind = entry.kind();
             if (kind < Entries.DEPOSIT || kind > Entries.EXIT) break;
             bytes32 digest = ++number > last ? bytes32(0) : _digestOf(number);
@@ -111,19 +111,23 @@ contract Rollup is RollupExits {
 
     /// @dev Releases what the signed lists from `place` on withdraw, and keeps the closing values behind them. Returns the units.
     function _takeLists(bytes calldata data, uint256 place) private returns (uint256 withdrawn) {
-        uint256 entry = 0;
-        for (;; place += Entries.BYTES) {
-            place = Entries.skipQuiet(data, place);
-            if (place == data.length) return withdrawn;
-            entry = Entries.at(data, place);
-            if (entry.kind() != Entries.WITHDRAW || !entry.isCanonical()) break;
-            _release(entry.from(), entry.element(0));
-            withdrawn += entry.element(0);
-        }
-        for (; place < data.length; place += Entries.BYTES) {
-            entry = Entries.at(data, place);
-            if (entry.kind() != Entries.CLOSE || !entry.isCanonical()) revert MalformedEntry(place / Entries.BYTES);
-            _close(entry);
+        (uint256 entry, uint256 limit) = (0, opened);
+        unchecked {
+            // offsets within the data, and fewer than 2^32 amounts below 2^31
+            (entry, place) = Entries.skipQuiet(data, place);
+            while (entry.kind() == Entries.WITHDRAW) {
+                _release(entry.from(), entry.element(0));
+                withdrawn += entry.element(0);
+                (entry, place) = Entries.skipQuiet(data, place + Entries.BYTES);
+            }
+            for (; place < data.length; place += Entries.BYTES) {
+                entry = Entries.read(data, place);
+                if (entry.kind() != Entries.CLOSE || !entry.isCanonical()) {
+                    revert MalformedEntry(place / Entries.BYTES);
+                }
+                if (entry.from() >= limit) revert UnknownAccount(entry.from());
+                _close(entry);
+            }
         }
     }
 

@@ -102,16 +102,17 @@ abstract contract RollupExits is IRollup, Sequencers {
     /// @dev Keeps what a CLOSE says of its account.
     function _close(uint256 entry) internal {
         uint256 index = entry.from();
-        if (index >= opened) revert UnknownAccount(index);
         _slots[index] = (_slots[index] & ~CLOSING) | (entry & CLOSING);
     }
 
     /// @dev Units that left an account; what its owner had not claimed before waits with them.
     function _release(uint256 index, uint256 amount) internal {
         if (amount == 0) return;
-        uint256 others = _slots[index] & ~(uint256(type(uint40).max) << CLAIM_AT);
-        // owed stays below 2^47: there are not so many units of the token
-        _slots[index] = others + (amount << OWED_AT) + ((block.number + _delay) << CLAIM_AT);
+        unchecked {
+            // owed stays below 2^47, there being no more units of the token; blocks below 2^40
+            uint256 others = _slots[index] & ~(uint256(type(uint40).max) << CLAIM_AT);
+            _slots[index] = others + (amount << OWED_AT) + ((block.number + _delay) << CLAIM_AT);
+        }
     }
 
     function _stateOf(uint256 index) private view returns (AccountState memory) {

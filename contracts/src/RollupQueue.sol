@@ -110,7 +110,7 @@ abstract contract RollupQueue is IRollupQueue, Governed {
         }
         uint256 sum = 0;
         for (uint256 i = 0; i < count; ++i) {
-            sum += _pushed(i, Entries.at(entries, i * Entries.BYTES));
+            sum += _pushed(i, Entries.read(entries, i * Entries.BYTES));
         }
         // Effects
         bytes32 digest = _digest(keccak256(entries), count);

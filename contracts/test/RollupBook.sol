@@ -11,6 +11,16 @@ abstract contract RollupBook {
     bytes32 private constant EMPTY_LEAF = 0x6ce2961548ce15980dbb2b241e394b9e6023f3a74fa8aa010defd539747194cb;
 
     AccountLeaf[BOOKED] internal book;
+    /// @dev Of subtrees without accounts, by their height.
+    bytes32[11] internal empty;
+
+    constructor() {
+        bytes32 node = EMPTY_LEAF;
+        for (uint256 height = 0; height < 11; ++height) {
+            empty[height] = node;
+            node = Poseidon2.compress(node, node);
+        }
+    }
 
     /// @dev What an owner's list or the queue does, at once; `covered` keeps that order does not matter.
     function enact(uint8 kind, uint256 from, uint256 to, uint160 payload) internal {
@@ -60,18 +70,10 @@ abstract contract RollupBook {
         }
     }
 
-    /// @dev Of a subtree of that height without accounts.
-    function empty(uint256 height) internal pure returns (bytes32 node) {
-        node = EMPTY_LEAF;
-        for (uint256 i = 0; i < height; ++i) {
-            node = Poseidon2.compress(node, node);
-        }
-    }
-
     function bookRoot() internal view returns (bytes32 node) {
         node = nodes()[1];
         for (uint256 height = 3; height < 10; ++height) {
-            node = Poseidon2.compress(node, empty(height));
+            node = Poseidon2.compress(node, empty[height]);
         }
     }
 
@@ -79,7 +81,7 @@ abstract contract RollupBook {
         bytes32[16] memory all = nodes();
         uint256 node = BOOKED + index;
         for (uint256 height = 0; height < 10; ++height) {
-            siblings[height] = height < 3 ? all[node ^ 1] : empty(height);
+            siblings[height] = height < 3 ? all[node ^ 1] : empty[height];
             node /= 2;
         }
     }

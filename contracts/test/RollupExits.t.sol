@@ -69,8 +69,8 @@ contract RollupExitsTest is RollupDeployment, RollupBook {
     }
 
     function test_empty_isTheRootOfNoAccounts() public view {
-        vm.assertEq(AccountTree.EMPTY, empty(10));
-        vm.assertEq(leafDigest(AccountLeaf(0, 0, 0, 0, 0, 0, 0)), empty(0));
+        vm.assertEq(AccountTree.EMPTY, empty[10]);
+        vm.assertEq(leafDigest(AccountLeaf(0, 0, 0, 0, 0, 0, 0)), empty[0]);
     }
 
     function test_escape_beforeTheFreeze_reverts() public {
