@@ -11,6 +11,7 @@ from eth_account.signers.local import LocalAccount
 from eth_utils import keccak
 from web3.exceptions import ContractLogicError
 
+from ..consent.registry import ConsentRegistry
 from ..governance.reputation import ReputationParameters
 from ..governance.rewards import RewardParameters
 from ..governance.selection import SelectionParameters
@@ -24,7 +25,7 @@ from .events import CandidateSubmitted, Event
 from .governance import Contributions, Reputation, Rewards, Selection, Settlement, Validators
 from .node import Node, WrongChain
 from .records import Content, Role, RoundParameters, SharingParameters, TrainingParameters
-from .transactions import Client, named, transact
+from .transactions import BLOCKS_A_QUERY, Client, named, transact
 from .verified import Audits, Beacon, DataRegistry, PrivacyLedger
 
 SYSTEM_ROLE, FREEZER_ROLE, SLASHER_ROLE, MODEL_WRITER_ROLE, ROUNDS_ROLE, EVIDENCE_ROLE, PAYER_ROLE = (
@@ -50,10 +51,10 @@ CLIENTS: dict[str, type[Client]] = {
         Settlement,
         RoundManager,
         PrivacyLedger,
+        ConsentRegistry,
     )
 }
 NO_CONTRACT = "0x" + 40 * "0"
-BLOCKS_A_QUERY = 5_000  # public nodes refuse log queries over longer ranges
 
 
 class NoSuchDeployment(ValueError):
@@ -104,7 +105,7 @@ class Deployment:
 
 class System:
     """The contracts of one deployment: `consortium`, `token`, `vault`, `registry`, `data`, `beacon`, `audits`, `committee`,
-    `reputation`, `selection`, `validators`, `contributions`, `rewards`, `settlement`, `rounds`, `privacy`.
+    `reputation`, `selection`, `validators`, `contributions`, `rewards`, `settlement`, `rounds`, `privacy`, `consents`.
 
     gas: "Contract.function" -> gas used, one entry a transaction sent through this object.
     """
@@ -152,6 +153,7 @@ class System:
         self.settlement: Settlement = clients["Settlement"]
         self.rounds: RoundManager = clients["RoundManager"]
         self.privacy: PrivacyLedger = clients["PrivacyLedger"]
+        self.consents: ConsentRegistry = clients["ConsentRegistry"]
 
     def head(self) -> str:
         """Hash of the chain's last block (0x...): it fixes everything before it."""
@@ -185,9 +187,10 @@ class System:
 
     def clients(self) -> tuple[Client, ...]:
         tokens = (self.token, self.vault)
-        training = (self.data, self.beacon, self.audits, self.committee, self.rounds, self.privacy)
+        training = (self.data, self.beacon, self.audits, self.committee, self.rounds)
         economy = (self.reputation, self.selection, self.validators, self.contributions, self.rewards)
-        return self.consortium, *tokens, self.registry, *training, *economy, self.settlement
+        patients = (self.privacy, self.consents)
+        return self.consortium, *tokens, self.registry, *training, *economy, self.settlement, *patients
 
     def holders(self, role: Role) -> tuple[str, ...]:
         """Members that hold a role now."""
@@ -258,6 +261,7 @@ def deploy(
     parts = (vault, registry, beacon, audits, committee, *told)
     rounds = create("RoundManager", consortium, parts, parameters.to_abi())
     create("PrivacyLedger", consortium)
+    create("ConsentRegistry", consortium)
     system = System(node, Deployment(node.web3.eth.chain_id, block, code_digest(artifacts), addresses))
     system.gas.update(gas)
     holders = [token, vault, registry, data, beacon, audits, committee, rounds]

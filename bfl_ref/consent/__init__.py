@@ -4,7 +4,7 @@ from .credentials import RejectedCredential, sign, verify
 from .fhir import from_fhir, to_fhir
 from .identity import Rotation, account_did, address_of, current, key_did, resolve, rotate
 from .publishing import fetch, publish
-from .registry import ConsentRegistry, connect_consent, deploy_consent
+from .registry import ConsentRegistry
 from .status_list import StatusList, StatusProof, free_index
 from .terms import Domain, Purpose, Terms, consent_id, consent_message, resource_of, withdrawal_message
 
@@ -19,11 +19,9 @@ __all__ = [
     "Terms",
     "account_did",
     "address_of",
-    "connect_consent",
     "consent_id",
     "consent_message",
     "current",
-    "deploy_consent",
     "fetch",
     "free_index",
     "from_fhir",
