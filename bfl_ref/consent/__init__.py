@@ -3,6 +3,7 @@
 from .credentials import RejectedCredential, sign, verify
 from .fhir import from_fhir, to_fhir
 from .identity import Rotation, account_did, address_of, current, key_did, resolve, rotate
+from .posted import Signed, agreed, fetch_consents, path_of, post_consents
 from .publishing import fetch, publish
 from .registry import ConsentRegistry
 from .status_list import StatusList, StatusProof, free_index
@@ -14,18 +15,23 @@ __all__ = [
     "Purpose",
     "RejectedCredential",
     "Rotation",
+    "Signed",
     "StatusList",
     "StatusProof",
     "Terms",
     "account_did",
     "address_of",
+    "agreed",
     "consent_id",
     "consent_message",
     "current",
     "fetch",
+    "fetch_consents",
     "free_index",
     "from_fhir",
     "key_did",
+    "path_of",
+    "post_consents",
     "publish",
     "resolve",
     "resource_of",
