@@ -26,7 +26,7 @@ from .cast import OPERATORS
 from .chain.errors import ContractError
 from .chain.node import open_chain
 from .comparison import OnChain, off_chain, on_chain
-from .history import BLOCKS_FILE, STORE_FOLDER, past_rounds, save_chain
+from .history import BLOCKS_FILE, STORE_FOLDER, consent_timeline, past_rounds, save_chain
 from .member import RowsWithoutConsent
 from .options import Prepared, agreement, budgets, parse, prepare
 from .privacy.ledger import BudgetExhausted, DamagedLedger
@@ -209,6 +209,12 @@ def draw(federation: data.Federation, summary: dict[str, Any], chain: OnChain, f
             "What each action costs on the chain.",
         ),
     }
+    if "consent" in summary:
+        happened, rounds = consent_timeline(chain.system.events())
+        drawn["consent"] = (
+            figures.trail_timeline(happened, rounds, "What patients said, and what followed"),
+            "Consents, accesses, withdrawals, erasures and registrations on the chain.",
+        )
     pictures = [
         (figures.save(fig, folder / "figures" / f"{name}.png"), caption)
         for name, (fig, caption) in drawn.items()

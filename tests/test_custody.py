@@ -1,12 +1,16 @@
 """Consent drives training: who did not agree never enters, who withdraws is not in the next round, and erasure waits."""
 
 from dataclasses import replace
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 from custody_cases import LEAVE, ROWS, SHARE, begin, having, opened, report_of, small
+from shared_cases import HYPER, _stub, stub_prover
 
+from bfl_ref import cast
 from bfl_ref import custody as module
+from bfl_ref.cast import sharing_parameters, training_parameters
 from bfl_ref.chain.errors import DataFrozen
 from bfl_ref.chain.events import (
     AccessAllowed,
@@ -17,13 +21,19 @@ from bfl_ref.chain.events import (
     RecordErased,
     StatesCommitted,
 )
+from bfl_ref.chain.node import open_chain
 from bfl_ref.chain.records import Denial, Phase
+from bfl_ref.comparison import on_chain
 from bfl_ref.consent import fetch_consents, path_of
 from bfl_ref.consent.posted import ids_of
 from bfl_ref.custody import now_s_of, pending, renew, withdraw
+from bfl_ref.figures import trail_timeline
+from bfl_ref.history import consent_timeline
+from bfl_ref.learning import TrainConfig
 from bfl_ref.leaves import resources
 from bfl_ref.patients import Agreement, choose, depart, introduce
-from bfl_ref.shared import SharedMember
+from bfl_ref.report import consent_line
+from bfl_ref.shared import SharedMember, keep_here
 from bfl_ref.vault import check_receipt, proceed, receipt_of
 
 AGREEMENT = Agreement(SHARE, LEAVE, 0, None)
@@ -186,8 +196,8 @@ def test_crash_while_rows_leave_ends_in_the_same_state(stage, monkeypatch, at):
     def crash(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr(module, at, crash)
+    with monkeypatch.context() as changed:
+        changed.setattr(module, at, crash)
         with pytest.raises(KeyboardInterrupt):
             renew(system, stage.store, custody)
     # its memory is gone; the hospital reads its rows and consents again
@@ -200,3 +210,33 @@ def test_crash_while_rows_leave_ends_in_the_same_state(stage, monkeypatch, at):
     assert fetch_consents(stage.store, posted, system.consents.domain) == list(again.consents)
     assert posted.digest == system.consents.consents_root_of(own)
     assert system.consents.status_root_of(own) == again.status.root
+
+
+def test_whole_run_asks_patients_and_an_auditor(tmp_path):
+    """comparison.on_chain with an agreement; verifiers and provers are stubs."""
+    agreement = Agreement(SHARE, LEAVE, 0, tmp_path / "vaults")
+    federation = small()
+    training = training_parameters(len(federation.feature_names), HYPER, 0.0)
+    config = TrainConfig(rounds=2, local_epochs=1)
+    with open_chain("embedded", accounts=7, seed=0) as node, patch.object(cast, "deploy_verifier", _stub):
+        said = training, stub_prover, None, (), sharing_parameters(), keep_here, None, agreement
+        chain = on_chain(node, tmp_path / "store", federation, config, "wdbc", *said)
+    assert chain.consent == {
+        "patients": 4 * ROWS,
+        "agreed": chain.consent["agreed"],
+        "withdrawn": LEAVE,
+        "erased": LEAVE,
+        "rounds": 2,
+        "checked": 2 * chain.consent["agreed"] - LEAVE,
+        "findings": 0,
+    }
+    assert "3 records erased" in consent_line(chain.consent)
+    happened, rounds = consent_timeline(chain.system.events())
+    assert list(rounds) == [1, 2] and len(happened["RecordErased"]) == LEAVE
+    assert all(rounds[1][1] < block < rounds[2][0] for block in happened["RowsLeft"])
+    assert len(trail_timeline(happened, rounds, "title").axes[0].lines) == len(happened)
+
+
+def test_no_more_patients_withdraw_than_agreed(stage):
+    with pytest.raises(ValueError, match="expected 0 to"):
+        choose(stage.custodies, replace(AGREEMENT, withdraw=1000))

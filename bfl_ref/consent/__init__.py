@@ -2,7 +2,7 @@
 
 from .credentials import RejectedCredential, sign, verify
 from .fhir import from_fhir, to_fhir
-from .identity import Rotation, account_did, address_of, current, key_did, resolve, rotate
+from .identity import Rotation, account_did, address_of, current, ethr_did, key_did, resolve, rotate
 from .posted import Signed, agreed, fetch_consents, path_of, post_consents
 from .publishing import fetch, publish
 from .registry import ConsentRegistry
@@ -25,6 +25,7 @@ __all__ = [
     "consent_id",
     "consent_message",
     "current",
+    "ethr_did",
     "fetch",
     "fetch_consents",
     "free_index",
