@@ -6,7 +6,7 @@ The hospital's extract of rows lies in its memory while the task runs; of a row 
 overwritten there. Who cannot re-register in time, because its stake answers for a round, keeps out of the next one.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -16,7 +16,7 @@ from eth_account.signers.local import LocalAccount
 
 from .chain.contracts import System
 from .chain.events import AccessDenied, DataRegistered, RoundOpened, RowsLeft
-from .chain.records import Phase
+from .chain.records import ConsentState, Phase
 from .consent import (
     Signed,
     StatusList,
@@ -61,30 +61,25 @@ class Custody:
 
 
 def grant(system: System, custody: Custody, consents: Sequence[Signed]) -> None:
-    """Brings consents on chain one by one, so that the contract answers for them."""
-    registry, account = system.consents, custody.member.account
-    said = [each.terms for each in consents]
-    registry.enrol([each.resource for each in said], [each.holder for each in said], sender=account)
-    registry.grant_many(said, [each.signature for each in consents], sender=account)
+    """Brings consents on chain one by one, so that the contract answers for them. After a crash: call it again."""
+    registry = system.consents
+    _enrol(system, custody, consents)
+    missing = [each for each in consents if _state(system, each) is ConsentState.NONE]
+    if missing:
+        said, signatures = [each.terms for each in missing], [each.signature for each in missing]
+        registry.grant_many(said, signatures, sender=custody.member.account)
 
 
-def withdraw(system: System, custody: Custody, consents: Iterable[Signed], now_s: int) -> None:
-    """These patients take their consents back, through their hospital, and ask for erasure."""
-    registry, account = system.consents, custody.member.account
-    left = list(consents)
-    unknown = [
-        t
-        for t in (e.terms for e in left)
-        if not int(registry.enrolment_of(t.custodian, t.resource).holder, 16)
-    ]
-    if unknown:  # the chain must know a record whose tombstone it is to have
-        registry.enrol([t.resource for t in unknown], [t.holder for t in unknown], sender=account)
-    for each in left:
-        holder = custody.patients[each.terms.holder]
-        message = withdrawal_message(consent_id(each.terms, registry.domain), registry.domain)
-        signature = bytes(holder.sign_message(message).signature)
-        registry.withdraw(each.terms, signature, sender=account)
-    ask(custody.vault, [each.terms.holder for each in left], now_s)
+def withdraw(system: System, custody: Custody, consents: Sequence[Signed], now_s: int) -> None:
+    """These patients take their consents back, through their hospital, and ask for erasure. After a crash: call it again."""
+    registry = system.consents
+    _enrol(system, custody, consents)  # the chain must know a record whose tombstone it is to have
+    for each in consents:
+        if _state(system, each) is not ConsentState.WITHDRAWN:
+            message = withdrawal_message(consent_id(each.terms, registry.domain), registry.domain)
+            signature = bytes(custody.patients[each.terms.holder].sign_message(message).signature)
+            registry.withdraw(each.terms, signature, sender=custody.member.account)
+    ask(custody.vault, [each.terms.holder for each in consents], now_s)
 
 
 def renew(system: System, store: Store, custody: Custody) -> Custody:
@@ -169,6 +164,18 @@ def _objections(system: System, custody: Custody, now_s: int, standing: Standing
         objection(each, i, own, now_s, custody.status, standing)
         for each, i in zip(custody.consents, ids, strict=True)
     ]
+
+
+def _enrol(system: System, custody: Custody, consents: Sequence[Signed]) -> None:
+    registry, own = system.consents, custody.member.account
+    holders = {each.terms.resource: each.terms.holder for each in consents}
+    unknown = [r for r in holders if not int(registry.enrolment_of(own.address, r).holder, 16)]
+    if unknown:
+        registry.enrol(unknown, [holders[r] for r in unknown], sender=own)
+
+
+def _state(system: System, signed: Signed) -> ConsentState:
+    return system.consents.state_of(consent_id(signed.terms, system.consents.domain))
 
 
 def now_s_of(system: System) -> int:

@@ -1,5 +1,6 @@
 """Consent drives training: who did not agree never enters, who withdraws is not in the next round, and erasure waits."""
 
+from contextlib import contextmanager
 from dataclasses import replace
 from unittest.mock import patch
 
@@ -11,7 +12,7 @@ from shared_cases import HYPER, _stub, stub_prover
 from bfl_ref import cast
 from bfl_ref import custody as module
 from bfl_ref.cast import sharing_parameters, training_parameters
-from bfl_ref.chain.errors import DataFrozen
+from bfl_ref.chain.errors import DataFrozen, NotSignedByHolder
 from bfl_ref.chain.events import (
     AccessAllowed,
     AccessDenied,
@@ -22,11 +23,12 @@ from bfl_ref.chain.events import (
     StatesCommitted,
 )
 from bfl_ref.chain.node import open_chain
-from bfl_ref.chain.records import Denial, Phase
+from bfl_ref.chain.records import ConsentState, Denial, Phase
 from bfl_ref.comparison import on_chain
-from bfl_ref.consent import fetch_consents, path_of
+from bfl_ref.consent import ConsentRegistry, agreed, fetch_consents, path_of, publish
 from bfl_ref.consent.posted import ids_of
-from bfl_ref.custody import now_s_of, pending, renew, withdraw
+from bfl_ref.consent.standing import TRAINING
+from bfl_ref.custody import grant, now_s_of, pending, renew, withdraw
 from bfl_ref.figures import trail_timeline
 from bfl_ref.history import consent_timeline
 from bfl_ref.learning import TrainConfig
@@ -34,7 +36,8 @@ from bfl_ref.leaves import resources
 from bfl_ref.patients import Agreement, choose, depart, introduce
 from bfl_ref.report import consent_line
 from bfl_ref.shared import SharedMember, keep_here
-from bfl_ref.vault import check_receipt, proceed, receipt_of
+from bfl_ref.vault import Record, check_receipt, proceed, receipt_of
+from bfl_ref.vault.records import AccessWasDenied
 
 AGREEMENT = Agreement(SHARE, LEAVE, 0, None)
 
@@ -185,6 +188,97 @@ def test_hospital_whose_last_row_leaves_does_not_train(stage):
     withdraw(system, custody, custody.consents, now_s_of(system))
     assert renew(system, stage.store, custody) is custody
     assert stage.play().exhausted[custody.member.account.address].count == len(custody.consents)
+
+
+class Crash(BaseException):
+    """Nothing catches it."""
+
+
+@contextmanager
+def crashing(at: int, after: bool):
+    """The at-th transaction to the consent contract is the last thing that happens, or the first that does not."""
+    real, sent = ConsentRegistry._send, []
+
+    def send(self, *arguments, **named):
+        sent.append(arguments)
+        if len(sent) == at and not after:
+            raise Crash
+        told = real(self, *arguments, **named)
+        if len(sent) == at:
+            raise Crash
+        return told
+
+    with patch.object(ConsentRegistry, "_send", send):
+        yield sent
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(
+    ("act", "at"), [("grant", 1), ("grant", 2), ("access", 1), *(("withdraw", i) for i in (1, 2, 3))]
+)
+def test_crash_at_each_step_of_grant_access_and_withdraw_ends_in_the_same_state(stage, act, at, after):
+    """Transactions are whole or not there; what the hospital does again after its restart finds them."""
+    system, custody = stage.system, stage.custodies[0]
+    two = custody.consents[:2]
+    acts = {
+        "grant": lambda: grant(system, custody, two),
+        "access": lambda: custody.fetch(two[0]),
+        "withdraw": lambda: withdraw(system, custody, two, now_s_of(system)),
+    }
+    if act == "access":
+        grant(system, custody, two)
+    with crashing(at, after), pytest.raises(Crash):
+        acts[act]()
+    with crashing(99, after) as sent:
+        again = acts[act]()
+    assert len(sent) <= {"grant": 2, "access": 1, "withdraw": 3}[act]
+    states = [module._state(system, each) for each in two]
+    assert states == [ConsentState.WITHDRAWN if act == "withdraw" else ConsentState.GRANTED] * 2
+    if act == "access":
+        assert isinstance(again, Record) and b"features" in again.data
+    asked = custody.vault.book.erasures()
+    assert [e.resource for e in asked] == (sorted(e.terms.resource for e in two) if act == "withdraw" else [])
+
+
+def test_everything_that_does_not_fit_is_denied_audited_and_releases_nothing(stage):
+    """Tampered terms and terms of elsewhere are consents that nobody granted; the others have reasons of their own."""
+    system, custody = stage.system, stage.custodies[1]
+    registry, account, one = system.consents, custody.member.account, custody.consents[3]
+    later = replace(one.terms, valid_from_s=now_s_of(system) + 1000, salt=bytes(31) + b"\1")
+    over = replace(one.terms, valid_from_s=1, valid_until_s=2, salt=bytes(31) + b"\2")
+    key = custody.patients[one.terms.holder]
+    elsewhere = replace(registry.domain, chain_id=1)
+    grant(system, custody, [one, agreed(later, registry.domain, key), agreed(over, registry.domain, key)])
+    with pytest.raises(NotSignedByHolder):
+        registry.grant(
+            replace(one.terms, salt=bytes(32)), agreed(one.terms, elsewhere, key).signature, sender=account
+        )
+    status = custody.status.with_revoked(one.terms.status_index)
+    proof = custody.status.proof(one.terms.status_index)
+    tries = {
+        Denial.NOT_GRANTED: (
+            replace(one.terms, valid_until_s=one.terms.valid_until_s + 1),
+            TRAINING,
+            account,
+        ),
+        Denial.WRONG_GRANTEE: (one.terms, TRAINING, stage.members[-1].account),
+        Denial.WRONG_PURPOSE: (one.terms, "TREAT", account),
+        Denial.NOT_YET_VALID: (later, TRAINING, account),
+        Denial.EXPIRED: (over, TRAINING, account),
+    }
+    answers = [registry.request(t, p, bytes(32), proof, sender=who) for t, p, who in tries.values()]
+    publish(registry, stage.store, status, now_s_of(system), sender=account)
+    answers.append(
+        registry.request(one.terms, TRAINING, bytes(32), status.proof(one.terms.status_index), sender=account)
+    )
+    assert [each.reason for each in answers] == [*tries, Denial.REVOKED]
+    assert [e.reason for e in stage.told(AccessDenied)] == [
+        *tries,
+        Denial.REVOKED,
+    ]  # in the log, for every auditor
+    for answer in answers:
+        with pytest.raises(AccessWasDenied):
+            custody.vault.release(answer.request_id, 0, custody.member.rng)
 
 
 @pytest.mark.parametrize("at", ["register", "publish", "post_consents"])
