@@ -13,7 +13,8 @@ from .aggregation import FLOATS
 from .chain.contracts import Economy, Genesis, System, deploy
 from .chain.node import Node
 from .chain.records import Role, RoundParameters, SharingParameters, TrainingParameters
-from .chain.stark import deploy_verifier, generated_evaluators, evaluator_of
+from .chain.stark import deploy_verifier, evaluator_of, generated_evaluators
+from .custody import Custody
 from .data import Federation
 from .fixed_point import Hyper, commit_rows, halves_of
 from .governance.reputation import LARGE, ReputationParameters
@@ -23,6 +24,7 @@ from .governance.simulation import World
 from .governance.validators import ValidatorParameters
 from .integers import INTEGERS
 from .member import Member, Rng
+from .patients import Agreement, take_in
 from .privacy.ledger import Budget
 from .private import DpsgdMember, Plan
 from .protocol import SHARED_DURATIONS
@@ -53,10 +55,17 @@ MIN_HOSPITALS = 3  # the contract's own minimum: with two, each could subtract i
 
 @dataclass(frozen=True)
 class Consortium:
-    """A deployed system and its members, hospitals first (in silo order), then operators."""
+    """A deployed system and its members, hospitals first (in silo order), then operators. custodies: of patients."""
 
     system: System
     members: tuple[Member, ...]
+    custodies: tuple[Custody, ...] = ()
+
+    def having(self, custodies: Sequence[Custody]) -> "Consortium":
+        """With hospitals whose rows have changed."""
+        others = {each.member.account.address: each.member for each in custodies}
+        members = tuple(others.get(member.account.address, member) for member in self.members)
+        return Consortium(self.system, members, tuple(custodies))
 
     @property
     def hospitals(self) -> tuple[Member, ...]:
@@ -75,6 +84,7 @@ def assemble(
     sharing: SharingParameters | None = None,
     keep: Keep = keep_here,
     economy: Economy | None = None,
+    agreement: Agreement | None = None,
 ) -> Consortium:
     """Deploy the contracts with every silo and three operators as members; each stakes 100 tokens and pays 200 into the pot.
 
@@ -82,6 +92,7 @@ def assemble(
     genesis_model: float weights; with `training`, whose rounds are verified, integers; then hospitals register their rows.
     plan, budgets: of private rounds, `private.plan` and `private.open_budgets`; each hospital fixes its budget on chain.
     economy: None: `economy_parameters()`.
+    agreement: of verified rounds whose patients are asked: hospitals register rows under consent only.
     sharing: of shared rounds, which are verified too.   keep: how an aggregator with this X25519 key keeps shares.
     Raises ValueError for fewer than three silos, or fewer funded keys than members.
     """
@@ -151,6 +162,7 @@ def assemble(
         contract = deploy_verifier(node, sum_setup(training.halves), generated_evaluators()[name], deployer)
         sums[training.halves - 1] = contract.address
     system = deploy(node, genesis, deployer, verifiers, releases, sums)
+    custodies: list[Custody] = []
     for one in members:
         system.token.approve(system.vault.address, STAKE, sender=one.account)
         system.vault.lock(STAKE, sender=one.account)
@@ -159,12 +171,15 @@ def assemble(
             system.rewards.fund(FUND, sender=one.account)
         if isinstance(one, VerifiedMember):
             system.beacon.publish_key(public_key(encryption_key(one.account)), sender=one.account)
+            if one.rows is not None and agreement is not None:
+                custodies.append(take_in(system, store, one, federation.feature_names, agreement))
+                one = custodies[-1].member
             if one.rows is not None:
                 register(system, store, one)
         if (budget := one.budget) is not None:
             delta = round(budget.ledger.delta * 10**18)
             system.privacy.fix_budget(budget.ledger.budget_micro, delta, sender=one.account)
-    return Consortium(system, members)
+    return Consortium(system, members).having(custodies)
 
 
 def economy_parameters(seats: int = SEATS, validators: int = VALIDATORS, hospitals: int = 0) -> Economy:

@@ -13,6 +13,7 @@ from tqdm.auto import tqdm
 
 from . import fixed_point, learning
 from .aggregation import FLOATS, pack_model
+from .audit_trail import read_trail
 from .cast import Consortium, assemble
 from .chain.contracts import Economy, System
 from .chain.events import (
@@ -21,23 +22,28 @@ from .chain.events import (
     AuditFailed,
     AuditPassed,
     CommitteeDrawn,
+    ConsentWithdrawn,
+    DataRegistered,
     HospitalSelected,
+    RecordErased,
     RewardClaimed,
     StakeSlashed,
 )
 from .chain.node import Node
 from .chain.records import Phase, SharingParameters, TrainingParameters
+from .consent_audit import CONTRACTS, audit
 from .data import Federation
 from .governance.reputation import SCORE_ONE
 from .governance.rewards import TOKEN
 from .integers import INTEGERS
 from .learning import Scores, TrainConfig
+from .patients import Agreement, choose, depart, introduce
 from .privacy.ledger import Budget
 from .private import Plan, spent
 from .protocol import play_round, put_task
 from .proving import Measured, Prover, prove_here
 from .shared import Keep, keep_here
-from .store import FolderStore, MeteredStore
+from .store import FolderStore, MeteredStore, Store
 
 BYTES_PER_NUMBER = 4
 
@@ -51,6 +57,7 @@ class OnChain:
     release_seconds, release_bytes, sum_seconds, sum_bytes: the same of release proofs and of sums, in shared rounds.
     standings: of each member.   privacy: `private.spent` of the hospitals; empty if nothing is private.
     exhausted: why the last round was not reached.
+    consent: `asked` of the patients; empty if nobody is asked.
     """
 
     system: System
@@ -68,6 +75,7 @@ class OnChain:
     standings: dict[str, dict[str, float]]
     privacy: dict[str, dict[str, float]]
     exhausted: str
+    consent: dict[str, int]
 
     def figures(self) -> dict[str, float]:
         """One row of the table of results."""
@@ -133,6 +141,23 @@ def standings(consortium: Consortium) -> dict[str, dict[str, float]]:
     return found
 
 
+def asked(consortium: Consortium, store: Store, rounds: int) -> dict[str, int]:
+    """What an auditor says of all rounds: patients, who agreed at first, withdrew, was erased; leaves that it checked."""
+    system = consortium.system
+    trail = read_trail(system.node.web3, {name: system.deployment.addresses[name] for name in CONTRACTS})
+    report = audit(trail, system.consents.domain, store)
+    events = system.events()
+    return {
+        "patients": sum(len(custody.patients) for custody in consortium.custodies),
+        "agreed": sum(e.rows for e in events if isinstance(e, DataRegistered)),
+        "withdrawn": sum(isinstance(e, ConsentWithdrawn) for e in events),
+        "erased": sum(isinstance(e, RecordErased) for e in events),
+        "rounds": rounds,
+        "checked": sum(each.leaves for each in report.checked),
+        "findings": len(report.findings),
+    }
+
+
 def claim_all(consortium: Consortium) -> None:
     """Every member fetches what it has earned."""
     rewards = consortium.system.rewards
@@ -185,11 +210,12 @@ def on_chain(
     sharing: SharingParameters | None = None,
     keep: Keep = keep_here,
     economy: Economy | None = None,
+    agreement: Agreement | None = None,
 ) -> OnChain:
     """Deploy the default cast and play all rounds; the store is kept in `folder`. training: of verified rounds.
 
     plan, budgets: of private rounds, see `assemble`; they end early when so many budgets are exhausted that no model comes.
-    sharing, keep: of shared rounds, economy: see `assemble`.
+    sharing, keep: of shared rounds, economy, agreement: see `assemble`. Who withdraws does so after round 1.
     Salts come from the operating system; on the embedded chain from the seed, so that a run can be repeated bit by bit, but
     for private rounds, whose noise nobody may be able to repeat.
     Raises RuntimeError if a round ends without a model, which honest members never see; BudgetExhausted if the first does.
@@ -207,13 +233,16 @@ def on_chain(
             return fixed_point.scores(model, federation.x_test, federation.y_test)
         return learning.evaluate(model, federation, config)
 
-    consortium = assemble(
-        node, store, federation, start, rng, training, plan, budgets, sharing, keep, economy
-    )
+    said = training, plan, budgets, sharing, keep, economy, agreement
+    consortium = assemble(node, store, federation, start, rng, *said)
+    leaving = choose(consortium.custodies, agreement) if agreement else {}
+    introduce(consortium.system, consortium.custodies, leaving)
     task = put_task(store, dataset, training or config)
     first_block, moved = node.web3.eth.block_number + 1, store.moved
     curve, measured, exhausted = [scored(start)], Measured(prover), ""
-    for _ in tqdm(range(config.rounds), desc="rounds on chain"):
+    for number in tqdm(range(config.rounds), desc="rounds on chain"):
+        if agreement and number == 1:
+            consortium = consortium.having(depart(consortium.system, store, consortium.custodies, leaving))
         outcome = play_round(consortium.system, store, consortium.members, task, config, measured)
         if outcome.exhausted and outcome.phase is not Phase.FINALISED:
             reason = next(iter(outcome.exhausted.values()))
@@ -233,8 +262,19 @@ def on_chain(
     sums = measured.sum_seconds, measured.sum_sizes
     claim_all(consortium)
     told = standings(consortium), spent(consortium.members)
+    patients = asked(consortium, store.inner, len(curve) - 1) if agreement else {}
     return OnChain(
-        consortium.system, curve, seconds, per_round, gas, transactions, *proofs, *sums, *told, exhausted
+        consortium.system,
+        curve,
+        seconds,
+        per_round,
+        gas,
+        transactions,
+        *proofs,
+        *sums,
+        *told,
+        exhausted,
+        patients,
     )
 
 

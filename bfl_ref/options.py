@@ -19,6 +19,7 @@ from .chain.contracts import Economy
 from .chain.records import SharingParameters, TrainingParameters
 from .fixed_point import settings
 from .learning import TrainConfig, chosen_config
+from .patients import Agreement
 from .privacy.ledger import Budget
 from .privacy.settings import private_data
 from .private import DELTA, Plan, open_budgets, plan
@@ -75,6 +76,13 @@ def parse(arguments: list[str], description: str) -> argparse.Namespace:
     add("--mechanism", default=None, help='with --epsilon: "steps" (verified) or "dpsgd" (basic)')
     add("--budget", type=float, default=None, help="with --epsilon: the epsilon that new ledgers hold")
     add("--ledgers", type=Path, default=None, help="with --epsilon: folder of ledgers that outlive the run")
+    add(
+        "--consent",
+        type=float,
+        default=None,
+        help="verified: ask each patient; the share that agrees, above 0 to 1",
+    )
+    add("--withdraw", type=int, default=3, help="with --consent: patients who take it back after round 1")
     add("--model", default="logistic", help='"logistic" or, in the basic protocol, "mlp" (64-32)')
     add(
         "--chain", default="embedded", help='"embedded", "anvil", or an http(s) URL (keys: variable BFL_KEYS)'
@@ -120,6 +128,7 @@ def prepare(options: argparse.Namespace) -> Prepared:
         wanted = {"epsilon": options.epsilon, "delta": options.delta, "rounds": config.rounds}
         private = plan(federation, case, mechanism, **wanted)
     training = _training(options, len(federation.feature_names), private)
+    _check_consent(options, config.rounds)
     members = min(len(federation.silos) + OPERATORS, MOST_SEATS)
     if not LEAST_VALIDATORS <= options.validators <= members:
         raise ValueError(
@@ -136,6 +145,30 @@ def budgets(options: argparse.Namespace, prepared: Prepared, folder: Path) -> tu
     budget = options.epsilon if options.budget is None else options.budget
     where = options.ledgers or folder / "ledgers"
     return open_budgets(prepared.private, prepared.federation, where, budget)
+
+
+def agreement(options: argparse.Namespace, folder: Path) -> Agreement | None:
+    """How patients are played, their vaults in a folder; None without --consent."""
+    if options.consent is None:
+        return None
+    return Agreement(options.consent, options.withdraw, options.seed, folder)
+
+
+def _check_consent(options: argparse.Namespace, rounds: int) -> None:
+    if options.consent is None:
+        return
+    if not 0 < options.consent <= 1:
+        raise ValueError(f"--consent: expected a share above 0 to 1, got {options.consent:g}")
+    if options.protocol != "verified":
+        raise ValueError(
+            f"--consent: it goes with registered rows; expected --protocol verified, got {options.protocol}"
+        )
+    if options.epsilon is not None:
+        raise ValueError(
+            "--consent: the account of --epsilon is over rows that stay; expected one of the two"
+        )
+    if options.withdraw < 0 or (options.withdraw and rounds < 2):
+        raise ValueError(f"--withdraw: expected 0 or more, 0 with a single round, got {options.withdraw}")
 
 
 def _cut(options: argparse.Namespace, federation: data.Federation) -> data.Federation:

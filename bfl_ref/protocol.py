@@ -22,7 +22,7 @@ from .chain.errors import ContractError, PhaseNotOver
 from .chain.records import Content, Phase, Role, Stage, TrainingParameters
 from .integers import INTEGERS
 from .learning import TrainConfig
-from .member import Member, Round
+from .member import Member, Round, RowsWithoutConsent
 from .privacy.ledger import BudgetExhausted
 from .proving import Prover, prove_here
 from .store import Store, canonical_json
@@ -49,7 +49,7 @@ class Outcome:
     model: Content
     rejected: dict[str, str]
     refused: dict[str, ContractError]
-    exhausted: dict[str, BudgetExhausted]
+    exhausted: dict[str, BudgetExhausted | RowsWithoutConsent]
 
 
 def play_round(
@@ -67,7 +67,7 @@ def play_round(
     """
     parties: dict[str, Member] = {member.account.address: member for member in members}
     refused: dict[str, ContractError] = {}
-    exhausted: dict[str, BudgetExhausted] = {}
+    exhausted: dict[str, BudgetExhausted | RowsWithoutConsent] = {}
     updates: dict[Member, Any] = {}
     files: list[bytes] = []
     verified, shared = system.rounds.parameters().verified, system.rounds.parameters().shared
@@ -99,8 +99,9 @@ def play_round(
 
     def train(member: Member) -> None:
         try:
+            member.look(round_)
             member.pay(round_)
-        except BudgetExhausted as reason:
+        except (BudgetExhausted, RowsWithoutConsent) as reason:
             exhausted[member.account.address] = reason
         else:
             updates[member] = member.train(round_, config)

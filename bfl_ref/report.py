@@ -92,6 +92,15 @@ def sharing_line(sharing: Mapping[str, float]) -> str:
     )
 
 
+def consent_line(consent: Mapping[str, int]) -> str:
+    """What became of the patients' consents, in one sentence."""
+    return (
+        f"consent: {consent['agreed']:,} of {consent['patients']:,} patients agreed to research, {consent['withdrawn']} "
+        f"withdrew, {consent['erased']} records erased; an auditor checked {consent['checked']:,} leaves of "
+        f"{consent['rounds']} rounds: {consent['findings']} findings"
+    )
+
+
 def privacy_lines(privacy: Mapping[str, Any]) -> list[str]:
     """A private run's cost to each hospital's patients, a sentence each, and what stopped it, if anything did."""
     lines = [

@@ -11,6 +11,7 @@ from eth_account.signers.local import LocalAccount
 from eth_utils import keccak
 from web3.exceptions import ContractLogicError
 
+from ..consent.registry import ConsentRegistry
 from ..governance.reputation import ReputationParameters
 from ..governance.rewards import RewardParameters
 from ..governance.selection import SelectionParameters
@@ -25,7 +26,7 @@ from .governance import Contributions, Reputation, Rewards, Selection, Settlemen
 from .node import Node, WrongChain
 from .records import Content, Role, RoundParameters, SharingParameters, TrainingParameters
 from .rollup import Rollup, RollupParameters
-from .transactions import Client, named, transact
+from .transactions import BLOCKS_A_QUERY, Client, named, transact
 from .verified import Audits, Beacon, DataRegistry, PrivacyLedger
 
 (
@@ -61,10 +62,10 @@ CLIENTS: dict[str, type[Client]] = {
         Settlement,
         RoundManager,
         PrivacyLedger,
+        ConsentRegistry,
     )
 }
 NO_CONTRACT = "0x" + 40 * "0"
-BLOCKS_A_QUERY = 5_000  # public nodes refuse log queries over longer ranges
 
 
 class NoSuchDeployment(ValueError):
@@ -116,7 +117,8 @@ class Deployment:
 
 class System:
     """The contracts of one deployment: `consortium`, `token`, `vault`, `registry`, `data`, `beacon`, `audits`, `committee`,
-    `reputation`, `selection`, `validators`, `contributions`, `rewards`, `rollup`, `settlement`, `rounds`, `privacy`.
+    `reputation`, `selection`, `validators`, `contributions`, `rewards`, `rollup`, `settlement`, `rounds`, `privacy`,
+    `consents`.
 
     gas: "Contract.function" -> gas used, one entry a transaction sent through this object.
     """
@@ -165,6 +167,7 @@ class System:
         self.settlement: Settlement = clients["Settlement"]
         self.rounds: RoundManager = clients["RoundManager"]
         self.privacy: PrivacyLedger = clients["PrivacyLedger"]
+        self.consents: ConsentRegistry = clients["ConsentRegistry"]
 
     def head(self) -> str:
         """Hash of the chain's last block (0x...): it fixes everything before it."""
@@ -198,9 +201,11 @@ class System:
 
     def clients(self) -> tuple[Client, ...]:
         tokens = (self.token, self.vault)
-        training = (self.data, self.beacon, self.audits, self.committee, self.rounds, self.privacy)
+        training = (self.data, self.beacon, self.audits, self.committee, self.rounds)
         economy = (self.reputation, self.selection, self.validators, self.contributions, self.rewards)
-        return self.consortium, *tokens, self.registry, *training, *economy, self.rollup, self.settlement
+        patients = (self.privacy, self.consents)
+        settling = (self.rollup, self.settlement)
+        return self.consortium, *tokens, self.registry, *training, *economy, *settling, *patients
 
     def holders(self, role: Role) -> tuple[str, ...]:
         """Members that hold a role now."""
@@ -277,6 +282,7 @@ def deploy(
     parts = (vault, registry, beacon, audits, committee, *told)
     rounds = create("RoundManager", consortium, parts, parameters.to_abi())
     create("PrivacyLedger", consortium)
+    create("ConsentRegistry", consortium)
     system = System(node, Deployment(node.web3.eth.chain_id, block, code_digest(artifacts), addresses))
     system.gas.update(gas)
     holders = [token, vault, registry, data, beacon, audits, committee, rounds]

@@ -68,6 +68,27 @@ class SecretState(IntEnum):
     LOST = 5
 
 
+class ConsentState(IntEnum):
+    NONE = 0
+    GRANTED = 1
+    WITHDRAWN = 2
+
+
+class Denial(IntEnum):
+    """Why access is denied; of several reasons the first."""
+
+    NONE = 0
+    NOT_GRANTED = 1
+    WITHDRAWN = 2
+    ERASED = 3
+    WRONG_GRANTEE = 4
+    WRONG_PURPOSE = 5
+    NOT_YET_VALID = 6
+    EXPIRED = 7
+    STATUS_UNPROVEN = 8
+    REVOKED = 9
+
+
 @dataclass(frozen=True)
 class Content:
     """A file kept off chain. cid: where it is. digest: 32 bytes, the protocol's own digest of what it holds."""

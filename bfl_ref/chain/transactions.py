@@ -18,6 +18,7 @@ from .node import Node
 
 TRANSACTION_GAS = 2**24  # the most that one transaction may have (EIP-7825)
 LOCAL_FEE = Wei(10**11)  # wei a gas, above the base fee of a chain whose blocks are nearly empty
+BLOCKS_A_QUERY = 5_000  # public nodes refuse log queries over longer ranges
 GAS_MARGIN = 1.25  # room for what other transactions change between estimate and block
 
 

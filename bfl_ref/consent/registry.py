@@ -1,119 +1,16 @@
-"""The consent contract: what it tells, its client, its deployment. Conventions as in `chain.clients`.
-
-The registry holds no power in the system, so it is deployed beside one, at any time, and found by its address.
-"""
+"""Client of the consent contract. Conventions as in `chain.clients`. It holds no power in the system, and asks none."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any
 
 from eth_account.signers.local import LocalAccount
-from web3.exceptions import ContractLogicError
 
-from ..chain.compile import compile_contracts, system_sources
-from ..chain.contracts import BLOCKS_A_QUERY, System
-from ..chain.events import Event
-from ..chain.records import Content, from_names
-from ..chain.transactions import Client, named, transact
+from ..chain.events import AccessAllowed, AccessDenied, ConsentGranted, Event
+from ..chain.records import ConsentState, Content, Denial
+from ..chain.transactions import BLOCKS_A_QUERY, Client
 from .status_list import StatusProof
 from .terms import Domain, Terms
-
-
-class ConsentState(IntEnum):
-    NONE = 0
-    GRANTED = 1
-    WITHDRAWN = 2
-
-
-class Denial(IntEnum):
-    """Why access is denied; of several reasons the first."""
-
-    NONE = 0
-    NOT_GRANTED = 1
-    WITHDRAWN = 2
-    ERASED = 3
-    WRONG_GRANTEE = 4
-    WRONG_PURPOSE = 5
-    NOT_YET_VALID = 6
-    EXPIRED = 7
-    STATUS_UNPROVEN = 8
-    REVOKED = 9
-
-
-@dataclass(frozen=True)
-class ConsentGranted(Event):
-    consent_id: bytes
-    holder: str
-    grantee: str
-    custodian: str
-    resource: bytes
-    purpose: str
-    valid_from: int
-    valid_until: int
-    status_index: int
-
-
-@dataclass(frozen=True)
-class ConsentWithdrawn(Event):
-    consent_id: bytes
-    holder: str
-
-
-@dataclass(frozen=True)
-class AccessAllowed(Event):
-    request_id: int
-    consent_id: bytes
-    grantee: str
-    custodian: str
-    resource: bytes
-    purpose: str
-    recipient: bytes
-
-
-@dataclass(frozen=True)
-class AccessDenied(Event):
-    request_id: int
-    consent_id: bytes
-    caller: str
-    purpose: str
-    reason: Denial
-
-
-@dataclass(frozen=True)
-class StatusListPosted(Event):
-    """status: the list's file; its digest is the Merkle root."""
-
-    custodian: str
-    version: int
-    status: Content
-
-
-@dataclass(frozen=True)
-class RecordEnrolled(Event):
-    custodian: str
-    resource: bytes
-    holder: str
-
-
-@dataclass(frozen=True)
-class RecordErased(Event):
-    custodian: str
-    resource: bytes
-
-
-_EVENTS: dict[str, type[Event]] = {
-    kind.__name__: kind
-    for kind in (
-        ConsentGranted,
-        ConsentWithdrawn,
-        AccessAllowed,
-        AccessDenied,
-        StatusListPosted,
-        RecordEnrolled,
-        RecordErased,
-    )
-}
 
 
 @dataclass(frozen=True)
@@ -157,6 +54,9 @@ class ConsentRegistry(Client):
     def post_status_list(self, status: Content, *, sender: LocalAccount) -> None:
         self._send(sender, "postStatusList", status.to_abi())
 
+    def post_consents(self, consents: Content, *, sender: LocalAccount) -> None:
+        self._send(sender, "postConsents", consents.to_abi())
+
     def erase(self, resources: Sequence[bytes], *, sender: LocalAccount) -> None:
         """Some 1,500 fit into one transaction."""
         self._send(sender, "erase", list(resources))
@@ -181,6 +81,16 @@ class ConsentRegistry(Client):
     def status_version_of(self, custodian: str) -> int:
         return self._view("statusVersionOf", custodian)
 
+    def is_posted(self, custodian: str, consent_id: bytes, path: Sequence[bytes]) -> bool:
+        return self._view("isPosted", custodian, consent_id, list(path))
+
+    def consents_root_of(self, custodian: str) -> bytes:
+        """Zeros if it has posted none."""
+        return self._view("consentsRootOf", custodian)
+
+    def consents_version_of(self, custodian: str) -> int:
+        return self._view("consentsVersionOf", custodian)
+
     def requests(self) -> int:
         """Number of the last request."""
         return self._view("requests")
@@ -192,16 +102,6 @@ class ConsentRegistry(Client):
     def domain(self) -> Domain:
         """Where signatures for this contract count."""
         return Domain(self.node.web3.eth.chain_id, self.address)
-
-    def events(self, logs: Sequence[Any]) -> list[Event]:
-        """The logs of this contract, decoded, in their order."""
-        return [self._told(log) for log in logs if log["address"] == self.address]
-
-    def _told(self, log: Any) -> Event:
-        decoded = self._decoders[bytes(log["topics"][0])].process_log(log)
-        kind = _EVENTS[decoded["event"]]
-        where = decoded["transactionHash"].to_0x_hex(), decoded["address"]
-        return kind(decoded["blockNumber"], decoded["logIndex"], *where, **from_names(kind, decoded["args"]))
 
     def history(self, first_block: int, last_block: int) -> list[Event]:
         """Its events in these blocks, both included, in order."""
@@ -224,29 +124,3 @@ class ConsentRegistry(Client):
                 if isinstance(event, AccessAllowed | AccessDenied):
                     return event
         return None
-
-
-def deploy_consent(system: System, deployer: LocalAccount) -> ConsentRegistry:
-    """A registry of the system's consortium. Its events begin in a later block than the chain's last one now."""
-    artifacts = compile_contracts(system_sources())
-    artifact, node = artifacts["ConsentRegistry"], system.node
-    factory = node.web3.eth.contract(abi=artifact.abi, bytecode=artifact.bytecode)
-    try:
-        receipt = transact(node, factory.constructor(system.consortium.address), deployer)
-    except ContractLogicError as error:
-        raise named(error, [each.abi for each in artifacts.values()]) from None
-    system.gas["ConsentRegistry.constructor"] = [receipt["gasUsed"]]
-    return connect_consent(system, str(receipt["contractAddress"]))
-
-
-def connect_consent(system: System, address: str) -> ConsentRegistry:
-    """The registry at an address. ValueError if other code stands there, or one of another consortium."""
-    artifacts = compile_contracts(system_sources())
-    artifact, node = artifacts["ConsentRegistry"], system.node
-    if (size := len(node.web3.eth.get_code(address))) != artifact.runtime_bytes:  # type: ignore[arg-type]
-        raise ValueError(f"expected {artifact.runtime_bytes} bytes of code at {address}, got {size}")
-    contract = node.web3.eth.contract(address, abi=artifact.abi, decode_tuples=True)  # type: ignore[call-overload]
-    registry = ConsentRegistry(node, contract, [each.abi for each in artifacts.values()], system.gas)
-    if (got := registry.consortium()) != system.consortium.address:
-        raise ValueError(f"expected a registry of {system.consortium.address}, got one of {got}")
-    return registry
