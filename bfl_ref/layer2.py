@@ -3,8 +3,8 @@
     the contract queues evidence and rewards -> hospitals sign what they submitted -> the sequencer cuts a batch
     -> it is proven, posted, verified -> evidence is collected: the next round selects by it
 
-Every member has an account and a wallet; the first operator sequences. A reward is in the member's account as soon as the batch
-is settled, and a withdrawal brings it back to the main chain.
+Every member has an account and a wallet; one of them sequences. A reward is in the member's account as soon as the batch is
+settled, and a withdrawal brings it back to the main chain.
 """
 
 from collections.abc import Sequence

@@ -14,13 +14,17 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from .fixed_point import HALF_SLOTS
+from .rollup.accounts import StateTree
+from .rollup.ledger import Batch
+from .rollup.signatures import Domain4
 from .stark.field import F
 from .stark.prover import prove
 from .stark.setup import Domain, Setup
-from .stark.solidity.statements import release_setup, sum_setup, training_setup
-from .statements import release_trace, sum_share, training_trace
+from .stark.solidity.statements import release_setup, rollup_setup, sum_setup, training_setup
+from .statements import release_trace, rollup, sum_share, training_trace
 from .statements.release import Release
 from .statements.release_trace import Sharing
+from .statements.rollup import Rollup
 from .statements.sum_share import Addends, SumShare
 from .statements.training import Training
 from .statements.training_trace import Step
@@ -58,7 +62,22 @@ class SumTask:
     seed: int | None = None
 
 
-Task = ProofTask | ReleaseTask | SumTask
+@dataclass(frozen=True, eq=False)
+class BatchTask:
+    """A batch of the rollup, to be proven. accounts: of the statement.  tree: the state before.
+
+    domain4: where its lists are signed for.  domain, seed: as of a ProofTask.
+    """
+
+    accounts: int
+    tree: StateTree
+    batch: Batch
+    domain4: Domain4
+    domain: Domain
+    seed: int | None = None
+
+
+Task = ProofTask | ReleaseTask | SumTask | BatchTask
 Prover = Callable[[Sequence[Task]], Iterator[bytes | None]]
 """Proofs in the order of the tasks; None where the step is not what the statement says, so that there is no proof."""
 
@@ -68,6 +87,7 @@ class Measured:
 
     What the caller does with a proof, putting it on a chain, goes on while a pool makes the next ones: that is no waiting.
     seconds, sizes: of steps.   release_seconds, release_sizes: of releases.   sum_seconds, sum_sizes: of sums.
+    batch_seconds, batch_sizes: of batches.
     """
 
     def __init__(self, prover: "Prover"):
@@ -78,6 +98,8 @@ class Measured:
         self.release_sizes: list[int] = []
         self.sum_seconds: list[float] = []
         self.sum_sizes: list[int] = []
+        self.batch_seconds: list[float] = []
+        self.batch_sizes: list[int] = []
 
     def __call__(self, tasks: Sequence[Task]) -> Iterator[bytes | None]:
         proofs = self.prover(tasks)
@@ -93,33 +115,40 @@ class Measured:
     def _of(self, task: Task) -> tuple[list[float], list[int]]:
         if isinstance(task, ReleaseTask):
             return self.release_seconds, self.release_sizes
+        if isinstance(task, BatchTask):
+            return self.batch_seconds, self.batch_sizes
         return (self.sum_seconds, self.sum_sizes) if isinstance(task, SumTask) else (self.seconds, self.sizes)
 
 
 def prove_step(task: Task) -> bytes | None:
-    """The proof of one step, release or sum, or None if the witness is of a false one."""
+    """The proof of one step, release, sum or batch, or None if the witness is of a false one."""
     rng = secrets.token_bytes if task.seed is None else np.random.default_rng(task.seed).bytes
     try:
-        return prove(*_laid_out(task), task.domain, rng=rng)
+        made, trace, public, data = _laid_out(task)
+        return prove(made, trace, public, task.domain, data, rng=rng)
     except ValueError:
         return None
 
 
-def _laid_out(task: Task) -> tuple[Setup, F, F]:
-    """(set-up, trace, public inputs). ValueError for an update that moves too far to be released."""
+def _laid_out(task: Task) -> tuple[Setup, F, F, bytes]:
+    """(set-up, trace, public inputs, public data). ValueError for an update that moves too far to be released."""
+    if isinstance(task, BatchTask):
+        made = rollup_setup(task.accounts)
+        assert isinstance(made.air, Rollup)
+        return made, *rollup.fill(made.air, task.tree, task.batch, task.domain4)
     if isinstance(task, ReleaseTask):
         sharing = task.sharing
         halves, seats = len(sharing.model) // HALF_SLOTS, len(sharing.salts)
         made = release_setup(halves, seats, len(sharing.coefficients) + 1)
         assert isinstance(made.air, Release)
-        return made, *release_trace.fill(made.air, sharing)
+        return made, *release_trace.fill(made.air, sharing), b""
     if isinstance(task, SumTask):
         made = sum_setup(task.addends.shares.shape[1] // HALF_SLOTS)
         assert isinstance(made.air, SumShare)
-        return made, *sum_share.fill(made.air, task.addends)
+        return made, *sum_share.fill(made.air, task.addends), b""
     made = training_setup(task.step.halves)
     assert isinstance(made.air, Training)
-    return made, *training_trace.fill(made.air, task.step)
+    return made, *training_trace.fill(made.air, task.step), b""
 
 
 def prove_here(tasks: Sequence[Task]) -> Iterator[bytes | None]:
