@@ -31,7 +31,7 @@ WAIT_S = 60.0  # after which a batch is cut although there is room; a round's en
 _SEED, _SALT = b"bfl_ref/rollup/seed", b"bfl_ref/rollup/salt"
 
 
-def capacity(members: int) -> Capacity:
+def room(members: int) -> Capacity:
     """Of batches for so many members. ValueError for more than 64."""
     fitting = [size for size in SIZES if size >= members]
     if not fitting:
@@ -42,15 +42,22 @@ def capacity(members: int) -> Capacity:
 class Layer2:
     """The rollup of a federation at work. folder: for the wallets and the sequencer's log.
 
-    prover: makes the batches' proofs.   sequencer: the member that posts batches, and pays a bond for its seat.
+    sequencer: the member that posts batches, and pays a bond for its seat.   prover: makes the batches' proofs.
+    seed: of their randomness, for runs that are repeated bit by bit; None: the operating system's.
     """
 
     def __init__(
-        self, system: System, members: Sequence[Member], sequencer: Member, folder: Path, prover: Prover
+        self,
+        system: System,
+        members: Sequence[Member],
+        sequencer: Member,
+        folder: Path,
+        prover: Prover,
+        seed: int | None = None,
     ) -> None:
         """Opens an account for each member, takes the sequencer's seat, and settles the batch that enrols the keys."""
-        self.system, self.prover, self.poster = system, prover, sequencer.account
-        self.capacity = capacity(len(members))
+        self.system, self.prover, self.poster, self.seed = system, prover, sequencer.account, seed
+        self.capacity = room(len(members))
         self.domain = system.rollup.domain()
         folder.mkdir()
         Sequencer.create(folder / "log.sqlite", self.domain)
@@ -58,7 +65,7 @@ class Layer2:
         bond, first = system.rollup.parameters().bond, system.node.web3.eth.block_number
         system.token.approve(system.rollup.address, bond, sender=self.poster)
         system.rollup.register(sender=self.poster)
-        self.wallets = {m.account.address: self._open(m.account, folder / f"{m.name}.json") for m in members}
+        self.wallets: dict[str, Wallet] = {m.account.address: self._open(m.account, folder / f"{m.name}.json") for m in members}
         turn = system.rollup.parameters().turn
         system.node.wait_blocks(max(0, first + turn + 1 - system.node.web3.eth.block_number))
         self.settled: list[Cut] = []
@@ -107,7 +114,8 @@ class Layer2:
 
     def _task(self, cut: Cut) -> BatchTask:
         where = Domain(self.system.node.web3.eth.chain_id, self.system.rollup.address, cut.number)
-        return BatchTask(self.capacity.accounts, cut.tree, cut.batch, self.domain, where)
+        seed = None if self.seed is None else self.seed + cut.number
+        return BatchTask(self.capacity.accounts, cut.tree, cut.batch, self.domain, where, seed)
 
     def _now(self) -> float:
         return float(self.system.node.web3.eth.get_block("latest")["timestamp"])
