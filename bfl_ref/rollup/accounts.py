@@ -69,7 +69,7 @@ EMPTY = Account()
 def leaf(accounts: Sequence[Account]) -> F:
     """(8, n): the leaves of n accounts."""
     rows = [(*account.elements, LEAF_TAG) for account in accounts]
-    return compress_each(np.array(rows, np.uint32).reshape(len(rows), 2 * DIGEST).view(F)).T
+    return compress_each(np.array(rows, np.uint32).reshape(-1, 2 * DIGEST).view(F)).T
 
 
 @cache
@@ -90,8 +90,7 @@ class StateTree:
     def __init__(self, accounts: Mapping[int, Account] | None = None) -> None:
         self._accounts: dict[int, Account] = {}
         self._levels: list[dict[int, Digest]] = [{} for _ in range(DEPTH + 1)]
-        if accounts:
-            self._put(accounts)
+        self._put(accounts or {})
 
     @property
     def root(self) -> Digest:
@@ -158,9 +157,8 @@ def check_path(root: Digest, index: int, account: Account, siblings: Sequence[Di
 
 
 def _nodes(left: Sequence[Digest], right: Sequence[Digest]) -> list[Digest]:
-    return _tuples(
-        compress_each(np.array([left, right], np.uint32).transpose(1, 0, 2).reshape(-1, 16).view(F))
-    )
+    rows = [(*a, *b) for a, b in zip(left, right, strict=True)]
+    return _tuples(compress_each(np.array(rows, np.uint32).reshape(-1, 2 * DIGEST).view(F)))
 
 
 def _tuples(digests: F) -> list[Digest]:
