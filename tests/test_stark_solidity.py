@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from solidity_cases import ACCEPTED, Attempt, contract_says, fields, mutated, python_says
-from stark_cases import DOMAIN, FULL, NAMES, case, elements, pretending, rng
+from stark_cases import DOMAIN, FULL, case, elements, pretending, rng
 from test_stark_dishonest import Generous, high_degree
 
 from bfl_ref.chain.compile import CONTRACTS, MAX_CODE_BYTES, Artifact, compile_contracts
@@ -33,6 +33,7 @@ from bfl_ref.stark.setup import Domain
 from bfl_ref.stark.solidity import evaluators, on_chain
 from bfl_ref.stark.verifier import composition_at
 
+NAMES = ("fibonacci", "ranges", "squares", "poseidon2", "membership")
 HONEST = 100 if FULL else 8  # proofs in all, over the four statements
 MUTATED = 2_000 if FULL else 160
 FROZEN = Path(__file__).parent / "fixtures" / "fibonacci_v1.json"

@@ -21,12 +21,13 @@ from .program import Program
 @dataclass(frozen=True)
 class Challenges:
     """Drawn by the verifier: alpha combines constraints; beta and lam are the lookups' (None without
-    lookups).
+    lookups). data: T, which lam makes of the public data (None without).
     """
 
     alpha: Ext
     beta: Ext | None
     lam: Ext | None
+    data: Ext | None = None
 
 
 def composition(
@@ -55,6 +56,7 @@ def composition(
         k=lambda c: base(c % F.order),
         beta=challenges.beta,
         lam=challenges.lam,
+        data=challenges.data,
     )
     found = constraints(air, frame)
     total = Ext.lift(np.zeros(1 << log_size, np.uint32).view(F))
