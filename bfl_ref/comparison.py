@@ -251,7 +251,9 @@ def on_chain(
         first_block, moved = node.web3.eth.block_number + 1, store.moved
         for number in tqdm(range(config.rounds), desc="rounds on chain"):
             if agreement and number == 1:
-                consortium = consortium.having(depart(consortium.system, store, consortium.custodies, leaving))
+                consortium = consortium.having(
+                    depart(consortium.system, store, consortium.custodies, leaving)
+                )
             outcome = play_round(consortium.system, store, consortium.members, task, config, measured, l2)
             if outcome.exhausted and outcome.phase is not Phase.FINALISED:
                 reason = next(iter(outcome.exhausted.values()))
@@ -308,9 +310,7 @@ def _rollup(
     if not wanted:
         return nullcontext()
     sequencer = consortium.members[-OPERATORS]
-    return Layer2(
-        consortium.system, consortium.members, sequencer, folder.with_name("rollup"), prover, seed
-    )
+    return Layer2(consortium.system, consortium.members, sequencer, folder.with_name("rollup"), prover, seed)
 
 
 def _timed(job: Callable[[], Scores], bytes_per_round: float) -> dict[str, float]:

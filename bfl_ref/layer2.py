@@ -65,7 +65,9 @@ class Layer2:
         bond, first = system.rollup.parameters().bond, system.node.web3.eth.block_number
         system.token.approve(system.rollup.address, bond, sender=self.poster)
         system.rollup.register(sender=self.poster)
-        self.wallets: dict[str, Wallet] = {m.account.address: self._open(m.account, folder / f"{m.name}.json") for m in members}
+        self.wallets: dict[str, Wallet] = {
+            m.account.address: self._open(m.account, folder / f"{m.name}.json") for m in members
+        }
         turn = system.rollup.parameters().turn
         system.node.wait_blocks(max(0, first + turn + 1 - system.node.web3.eth.block_number))
         self.settled: list[Cut] = []

@@ -169,7 +169,7 @@ def _account_for(t: SimpleNamespace, edit: Callable[[str], None]) -> None:
     t.after = {index: dict(vars(t.tree[index])) for index in t.touched}
     for entry in [*t.queue, *(x for asked in t.lists.values() for x in asked)]:
         others = {index: dict(vars(Account())) for index in (entry.sender, entry.to)}  # nobody opens them
-        ledger.enact(entry, others | t.after)
+        ledger.add_effect(entry, others | t.after)
     edit("after")
     loose = {
         index: LooseAccount(**{k: v if isinstance(v, tuple) else v % P for k, v in values.items()})
