@@ -36,7 +36,7 @@ class LogInUse(Exception):
 
 
 class DamagedLog(Exception):
-    """The file is not a log, or not readable, or of another rollup."""
+    """The file is no log, not readable, or of another rollup."""
 
 
 class Log:
@@ -102,7 +102,7 @@ class Log:
 
     def accounts(self) -> dict[int, Account]:
         """The state after batch `settled`."""
-        rows = self._connection.execute("SELECT position, elements FROM accounts").fetchall()
+        rows = self._connection.execute("SELECT position, elements FROM accounts")
         return {position: Account.from_bytes(elements) for position, elements in rows}
 
     def append_list(self, signed: SignedList, digest: bytes, at_s: float) -> Item:
@@ -193,9 +193,8 @@ class Log:
 
     def _items(self, condition: str) -> list[tuple[int, Item]]:
         """(batch, item), in order."""
-        rows = self._connection.execute(
-            f"SELECT batch, place, digest, data, at_s FROM items WHERE {condition} ORDER BY place"
-        ).fetchall()
+        query = f"SELECT batch, place, digest, data, at_s FROM items WHERE {condition} ORDER BY place"
+        rows = self._connection.execute(query)
         return [(batch, _item(*row)) for batch, *row in rows]
 
     def _first(self, query: str, *values: Any) -> Any:

@@ -211,9 +211,8 @@ class Sequencer:
         if number != self.settled + 1:
             raise ValueError(f"expected batch {self.settled + 1}, got {number}")
         tree = replay(self._settled_tree, data, root)
-        items = sorted(
-            [*(item for _, taken in self._log.batches() for item in taken), *self._waiting], key=_place
-        )
+        cut = [item for _, taken in self._log.batches() for item in taken]
+        items = sorted([*cut, *self._waiting], key=lambda item: item.place)
         inside, void = sort_out(tree, data, items, self._domain)
         self._log.yield_to(number, self._changed(tree), inside, void)
         self._recover()
