@@ -1,6 +1,5 @@
 """Making proofs of steps, of releases and of sums: one at a time here, or several at once in processes of their own."""
 
-import os
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -8,7 +7,6 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -24,6 +22,7 @@ from .statements.release_trace import Sharing
 from .statements.sum_share import Addends, SumShare
 from .statements.training import Training
 from .statements.training_trace import Step
+from .workers import cores, worker_pool
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,17 +128,9 @@ def prove_here(tasks: Sequence[Task]) -> Iterator[bytes | None]:
 
 @contextmanager
 def prover_pool(workers: int | None = None) -> Iterator[Prover]:
-    """A prover with processes of its own, each proving on its share of the cores. workers: as many as cores by default.
-
-    Fresh processes, not forks: compiled parallel loops do not survive a fork. They get ready at once, while others set up.
-    """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    workers = workers or cores
-    pool = ProcessPoolExecutor(
-        workers, get_context("spawn"), initializer=_use_threads, initargs=(max(1, cores // workers),)
-    )
-    with pool:
-        for _ in range(workers):
+    """A prover with processes of its own (`worker_pool`), which get ready at once, while others set up."""
+    with worker_pool(workers) as pool:
+        for _ in range(workers or cores()):
             pool.submit(_get_ready)
         yield partial(_prove_in, pool)
 
@@ -164,9 +155,3 @@ def _get_ready() -> None:
     """Imports, set-ups of the narrow statements, and with them the compiled code."""
     for made in (training_setup(1), release_setup(1), sum_setup(1)):
         assert made.security.bits >= 100
-
-
-def _use_threads(count: int) -> None:
-    import numba
-
-    numba.set_num_threads(count)

@@ -94,6 +94,11 @@ def test_path_with_an_element_that_is_not_canonical_is_refused():
         check_path(tree.root, 7, SOME, [(first[0] + P, *first[1:]), *rest])
 
 
+@given(account)
+def test_account_comes_back_from_its_bytes(each):
+    assert Account.from_bytes(each.to_bytes()) == each and len(each.to_bytes()) == 60
+
+
 def test_what_is_out_of_range_is_a_callers_mistake():
     for changes in (
         {"balance": 2**29},

@@ -5,6 +5,7 @@
     signature  of a list of entries, by a key that signs once; the list names the next key     signatures, lists
     wallet     the owner's file, which sees to it that no key signs two lists                  wallet
     ledger     state and batch -> next state and published data; and from the data alone       ledger
+    sequencer  confirms lists and cuts batches, by a log; has them proven and posted           sequencer, posting
 
 Whatever a peer sends is applied, or refused by name (refusals).
 """

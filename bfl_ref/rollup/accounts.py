@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 
 from ..fixed_point.digests import compress_each
-from ..stark.field import F, P
+from ..stark.field import F, P, from_bytes
 from ..statements.poseidon2 import DIGEST
 from .refusals import WrongPath
 
@@ -61,6 +61,16 @@ class Account:
     def closing(self) -> tuple[int, ...]:
         """(5,): balance, stake, nonce, positive, negative; a batch publishes them at its end."""
         return self.balance, self.stake, self.nonce, self.positive, self.negative
+
+    def to_bytes(self) -> bytes:
+        """60 bytes: the elements, 4 bytes big-endian each."""
+        return np.array(self.elements, ">u4").tobytes()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Account":
+        """Inverse of `to_bytes`. ValueError."""
+        elements = from_bytes(data).view(np.ndarray).tolist()
+        return cls(tuple(elements[:KEY]), tuple(elements[KEY : KEY + RECORD]), *elements[KEY + RECORD :])
 
 
 EMPTY = Account()
