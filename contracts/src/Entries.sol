@@ -48,7 +48,7 @@ library Entries {
     }
 
     /// @notice The same of bytes in memory.
-    function read(bytes memory data, uint256 offset) internal pure returns (uint256 entry) {
+    function readMemory(bytes memory data, uint256 offset) internal pure returns (uint256 entry) {
         assembly ("memory-safe") {
             entry := shr(64, mload(add(add(data, 32), offset)))
         }

@@ -148,7 +148,7 @@ contract Rewards is IRewards, Governed {
             return;
         }
         for (uint256 place = 0; place < pay.entries.length; place += Entries.BYTES) {
-            uint256 entry = Entries.read(pay.entries, place);
+            uint256 entry = Entries.readMemory(pay.entries, place);
             _owe(pay.roundId, pay.rollup.ownerOf(Entries.to(entry)), Entries.element(entry, 0) * UNIT);
         }
     }

@@ -130,7 +130,7 @@ contract Settlement is ISettlement, Governed {
         if (one.entries.length == 0) return;
         if (rollup.takes(one.entries.length / Entries.BYTES, 0)) return rollup.push(one.entries);
         for (uint256 place = 0; place < one.entries.length; place += Entries.BYTES) {
-            uint256 entry = Entries.read(one.entries, place);
+            uint256 entry = Entries.readMemory(one.entries, place);
             address member = rollup.ownerOf(Entries.to(entry));
             reputation.record(one.roundId, member, Entries.element(entry, 0), Entries.element(entry, 1));
         }
