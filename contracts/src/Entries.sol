@@ -32,6 +32,8 @@ library Entries {
 
     /// @notice Its bytes.
     function toBytes(uint256 entry) internal pure returns (bytes memory) {
+        // casting is safe: the rest is zero
+        // forge-lint: disable-next-line(unsafe-typecast)
         return abi.encodePacked(uint192(entry));
     }
 

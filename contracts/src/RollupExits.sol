@@ -16,18 +16,11 @@ abstract contract RollupExits is IRollup, Sequencers {
     using Entries for uint256;
     using SafeERC20 for IERC20;
 
-    /// @dev Where AccountState has what: the payload of a CLOSE as it is, then owed, claimBlock, escaped.
-    uint256 private constant CLOSING = type(uint160).max;
-    uint256 private constant HOLDINGS = uint256(type(uint64).max) << 96;
-    uint256 private constant OWED_AT = 160;
-    uint256 private constant CLAIM_AT = 208;
-    uint256 private constant ESCAPED = 1 << 248;
-
     uint32 internal immutable _delay;
 
     /// @inheritdoc IRollup
     bytes32 public override root = AccountTree.EMPTY;
-    uint256[1024] private _slots;
+    AccountState[1024] private _states;
 
     constructor(uint32 delay) {
         _delay = delay;
@@ -36,14 +29,12 @@ abstract contract RollupExits is IRollup, Sequencers {
     /// @inheritdoc IRollup
     function claim() external override whenNotPaused {
         // Checks
-        uint256 index = indexOf(msg.sender);
-        uint256 slot = _slots[index];
-        uint256 amount = uint48(slot >> OWED_AT);
+        AccountState storage state = _states[indexOf(msg.sender)];
+        (uint256 amount, uint256 claimBlock) = (state.owed, state.claimBlock);
         if (amount == 0) revert NothingClaimable(msg.sender);
-        uint256 claimBlock = uint40(slot >> CLAIM_AT);
         if (block.number < claimBlock) revert StillWaiting(msg.sender, claimBlock, block.number);
         // Effects
-        _slots[index] = slot - (amount << OWED_AT);
+        state.owed = 0;
         emit UnitsClaimed(msg.sender, amount);
         // Interactions
         token.safeTransfer(msg.sender, amount * UNIT);
@@ -54,10 +45,11 @@ abstract contract RollupExits is IRollup, Sequencers {
         // Checks
         if (!isFrozen) revert NotFrozenYet();
         if (index >= opened) revert UnknownAccount(index);
-        if (_slots[index] & ESCAPED != 0) revert AlreadyEscaped(index);
+        if (_states[index].escaped) revert AlreadyEscaped(index);
         if (!AccountTree.leadsTo(root, index, leaf, siblings)) revert WrongPath(index);
         // Effects
-        _slots[index] = (_slots[index] & ~HOLDINGS) | ESCAPED;
+        AccountState storage state = _states[index];
+        (state.balance, state.stake, state.escaped) = (0, 0, true);
         uint256 amount = uint256(leaf.balance) + leaf.stake;
         inside = SafeCast.toUint32(inside - amount);
         _release(index, amount);
@@ -82,12 +74,12 @@ abstract contract RollupExits is IRollup, Sequencers {
     /// @inheritdoc IRollup
     function accounts(uint256 index) external view override returns (AccountState memory) {
         if (index >= opened) revert UnknownAccount(index);
-        return _stateOf(index);
+        return _states[index];
     }
 
     /// @inheritdoc IRollup
     function accountOf(address owner) external view override returns (AccountState memory) {
-        return _stateOf(indexOf(owner));
+        return _states[indexOf(owner)];
     }
 
     /// @inheritdoc IRollup
@@ -95,37 +87,35 @@ abstract contract RollupExits is IRollup, Sequencers {
         slots = new uint256[](owners.length);
         for (uint256 i = 0; i < owners.length; ++i) {
             uint256 account = accountNumberOf(owners[i]);
-            if (account != 0) slots[i] = _slots[account - 1];
+            if (account != 0) slots[i] = _slotOf(account - 1);
         }
     }
 
-    /// @dev Keeps what a CLOSE says of its account.
+    /// @dev Keeps what a CLOSE says of its account: its payload is the lower part of AccountState's slot as it is.
     function _close(uint256 entry) internal {
         uint256 index = entry.from();
-        _slots[index] = (_slots[index] & ~CLOSING) | (entry & CLOSING);
+        assembly ("memory-safe") {
+            let place := add(_states.slot, index)
+            sstore(place, or(shl(160, shr(160, sload(place))), shr(96, shl(96, entry))))
+        }
     }
 
     /// @dev Units that left an account; what its owner had not claimed before waits with them.
     function _release(uint256 index, uint256 amount) internal {
         if (amount == 0) return;
-        unchecked {
-            // owed stays below 2^47, there being no more units of the token; blocks below 2^40
-            uint256 others = _slots[index] & ~(uint256(type(uint40).max) << CLAIM_AT);
-            _slots[index] = others + (amount << OWED_AT) + ((block.number + _delay) << CLAIM_AT);
+        uint256 claimBlock = block.number + _delay;
+        // AccountState's slot: owed from bit 160 on grows, and stays below 2^47, there being no more units of the token; claimBlock, the
+        // 40 bits from 208 on, is replaced
+        assembly ("memory-safe") {
+            let place := add(_states.slot, index)
+            let others := and(sload(place), not(shl(208, 0xffffffffff)))
+            sstore(place, add(others, or(shl(160, amount), shl(208, claimBlock))))
         }
     }
 
-    function _stateOf(uint256 index) private view returns (AccountState memory) {
-        uint256 slot = _slots[index];
-        return AccountState(
-            uint32(slot),
-            uint32(slot >> 32),
-            uint32(slot >> 64),
-            uint32(slot >> 96),
-            uint32(slot >> 128),
-            uint48(slot >> OWED_AT),
-            uint40(slot >> CLAIM_AT),
-            slot & ESCAPED != 0
-        );
+    function _slotOf(uint256 index) private view returns (uint256 slot) {
+        assembly ("memory-safe") {
+            slot := sload(add(_states.slot, index))
+        }
     }
 }
