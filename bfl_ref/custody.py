@@ -15,6 +15,7 @@ import numpy as np
 from eth_account.signers.local import LocalAccount
 
 from .chain.contracts import System
+from .chain.errors import DataFrozen
 from .chain.events import AccessDenied, DataRegistered, RoundOpened, RowsLeft
 from .chain.records import ConsentState, Phase
 from .consent import (
@@ -85,17 +86,21 @@ def withdraw(system: System, custody: Custody, consents: Sequence[Signed], now_s
 def renew(system: System, store: Store, custody: Custody) -> Custody:
     """Before a round: rows whose consent has ended leave, and what is left is posted and registered again.
 
-    Of a withdrawn consent the bit is set in the status list too. A hospital of which no row would be left stays as it is and
-    does not train. Raises DataFrozen while its stake answers for a round; nothing has changed then. After a crash: call it
-    again.
+    Of a withdrawn consent the bit is set in the status list too. Nobody can register no rows: a hospital of which none would
+    be left stays registered as it is, overwrites them all, and trains no more. Raises DataFrozen while its stake answers for
+    a round; nothing has changed then. After a crash: call it again.
     """
-    last = system.node.web3.eth.block_number
-    standing, now_s = standing_of(system.events(), last), now_s_of(system)
+    account, registry = custody.member.account, system.consents
+    standing, now_s = standing_of(system.events(), system.node.web3.eth.block_number), now_s_of(system)
     assert custody.member.rows is not None
     stay = np.array([reason is None for reason in _objections(system, custody, now_s, standing)])
-    if stay.all() or not stay.any():
+    if stay.all():
         return custody
-    account, registry = custody.member.account, system.consents
+    if not stay.any():
+        if system.vault.stake_of(account.address).freezes:
+            raise DataFrozen(hospital=account.address)
+        custody.member.rows.forget(~stay)
+        return custody
     ids = ids_of(custody.consents, registry.domain)
     gone = [
         c.terms.status_index for c, i in zip(custody.consents, ids, strict=True) if i in standing.withdrawn
@@ -110,13 +115,15 @@ def renew(system: System, store: Store, custody: Custody) -> Custody:
     return following
 
 
-def pending(system: System, store: Store, hospital: str) -> Callable[[bytes], tuple[str, ...]]:
+def pending(system: System, store: Store, custody: Custody) -> Callable[[bytes], tuple[str, ...]]:
     """For `vault.proceed`: resource -> what the chain may still ask about the row.
 
-    It may while the leaf is among those that the hospital registered last, since the next round would draw it; and while a
-    round for which it was registered has audits that are not closed.
+    It may while the leaf is among those that the hospital registered last, since the next round would draw it (unless it
+    trains no more: no consent is left); and while a round for which it was registered has audits that are not closed.
     """
-    events = system.events()
+    events, hospital = system.events(), custody.member.account.address
+    standing = standing_of(events, system.node.web3.eth.block_number)
+    trains = None in _objections(system, custody, now_s_of(system), standing)
     registered = [e for e in events if isinstance(e, DataRegistered | RowsLeft) and e.hospital == hospital]
     sets = [(e.block, frozenset(resources(read_leaves(store, e.leaves)))) for e in registered]
     open_rounds = []
@@ -128,7 +135,7 @@ def pending(system: System, store: Store, hospital: str) -> Callable[[bytes], tu
 
     def asks(resource: bytes) -> tuple[str, ...]:
         said = [f"audits of round {round_id}" for round_id, leaves in open_rounds if resource in leaves]
-        if sets and resource in sets[-1][1]:
+        if trains and sets and resource in sets[-1][1]:
             said.append("registered: it leaves before the next round")
         return tuple(said)
 

@@ -123,8 +123,7 @@ def depart(
         assert isinstance(custodies[i].fetch(consents[0]), AccessDenied)
     following = tuple(renew(system, store, custody) for custody in custodies)
     for i in leaving:
-        account = following[i].member.account
-        asks = pending(system, store, account.address)
+        account, asks = following[i].member.account, pending(system, store, following[i])
         done = proceed(following[i].vault, account, asks, now_s_of(system))
         if done.waiting:
             raise RuntimeError(f"{following[i].member.name} cannot erase: {done.waiting}")

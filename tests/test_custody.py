@@ -131,7 +131,7 @@ def test_erasure_waits_for_the_rows_audits_and_the_hospital_loses_nothing(stage)
     def moment(round_) -> None:
         assert round_.phase is Phase.PROVE
         withdraw(system, custody, [patient], now_s_of(system))
-        done = proceed(custody.vault, account, pending(system, stage.store, own), now_s_of(system))
+        done = proceed(custody.vault, account, pending(system, stage.store, custody), now_s_of(system))
         seen.append(done)
         with pytest.raises(DataFrozen):
             renew(system, stage.store, custody)
@@ -145,11 +145,13 @@ def test_erasure_waits_for_the_rows_audits_and_the_hospital_loses_nothing(stage)
     assert seen[0].waiting == {resource: ("audits of round 1", "registered: it leaves before the next round")}
     assert custody.vault.book.entry(resource) and custody.member.rows.salts.any(axis=(1, 2)).all()
 
-    done = proceed(custody.vault, account, pending(system, stage.store, own), now_s_of(system))
+    done = proceed(custody.vault, account, pending(system, stage.store, custody), now_s_of(system))
     assert done.waiting == {resource: ("registered: it leaves before the next round",)}
     following = renew(system, stage.store, custody)
     assert not custody.member.rows.salts[5].any()
-    (receipt,) = proceed(custody.vault, account, pending(system, stage.store, own), now_s_of(system)).receipts
+    (receipt,) = proceed(
+        custody.vault, account, pending(system, stage.store, following), now_s_of(system)
+    ).receipts
     check_receipt(receipt, system.consents)
     later = having(stage, (following, *stage.custodies[1:]))
     assert later.play().phase is Phase.FINALISED
@@ -183,11 +185,18 @@ def test_hospital_that_did_not_renew_keeps_out_and_one_that_trains_all_the_same_
     assert finding.resource == f"0x{other.consents[0].terms.resource.hex()}"
 
 
-def test_hospital_whose_last_row_leaves_does_not_train(stage):
+def test_hospital_whose_last_row_leaves_erases_and_trains_no_more(stage):
+    """It cannot register no rows: they stay registered, and nobody is asked about them, since it commits to nothing."""
     system, custody = stage.system, stage.custodies[2]
     withdraw(system, custody, custody.consents, now_s_of(system))
-    assert renew(system, stage.store, custody) is custody
-    assert stage.play().exhausted[custody.member.account.address].count == len(custody.consents)
+    assert renew(system, stage.store, custody) is custody and not custody.member.rows.salts.any()
+    account, asks = custody.member.account, pending(system, stage.store, custody)
+    assert len(proceed(custody.vault, account, asks, now_s_of(system)).receipts) == len(custody.consents)
+    outcome = stage.play()
+    assert outcome.phase is Phase.FINALISED and outcome.exhausted[account.address].count == len(
+        custody.consents
+    )
+    assert report_of(stage).findings == ()
 
 
 class Crash(BaseException):
