@@ -9,20 +9,10 @@ import {Phase} from "../src/interfaces/IPhases.sol";
 import {ReputationParameters} from "../src/interfaces/IReputation.sol";
 import {IRollup, RollupParameters} from "../src/interfaces/IRollup.sol";
 import {IRollupQueue, PUSHER_ROLE} from "../src/interfaces/IRollupQueue.sol";
-import {IDataVerifier} from "../src/interfaces/IDataVerifier.sol";
-import {IStarkVerifier} from "../src/interfaces/IStarkVerifier.sol";
 import {SharedDeployment} from "./SharedDeployment.sol";
+import {CredulousVerifier} from "./CredulousVerifier.sol";
 import {origin} from "./RollupDeployment.sol";
 import {vm} from "./Vm.sol";
-
-/// @notice Takes anything for proven: what proofs state is other tests' business.
-contract Believer is IDataVerifier {
-    /// @inheritdoc IStarkVerifier
-    function verify(bytes calldata, Domain calldata, uint256[] calldata) external pure override {}
-
-    /// @inheritdoc IDataVerifier
-    function verify(bytes calldata, Domain calldata, uint256[] calldata, bytes calldata) external pure override {}
-}
 
 /// @notice Cheat codes that keep a transaction's logs.
 interface Logs {
@@ -51,7 +41,7 @@ contract RollupSettlementTest is SharedDeployment {
 
     function ledger() internal override returns (IRollup) {
         RollupParameters memory rules = RollupParameters(10, 40, 7, 32, 0, 0);
-        rollup = new Rollup(consortium, token, new Believer(), address(rewards), rules);
+        rollup = new Rollup(consortium, token, new CredulousVerifier(), address(rewards), rules);
         return rollup;
     }
 
