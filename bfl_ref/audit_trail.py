@@ -23,8 +23,8 @@ from eth_utils import event_abi_to_log_topic, keccak, to_checksum_address
 from web3 import Web3
 
 from .chain.compile import compile_contracts, system_sources
-from .chain.contracts import BLOCKS_A_QUERY
 from .chain.records import snake
+from .chain.transactions import BLOCKS_A_QUERY
 
 _PROVEN = {"AuditPassed", "SharesCommitted"}  # events of calls in which the contract verified a proof
 _HEADER = (

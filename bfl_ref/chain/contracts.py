@@ -24,7 +24,7 @@ from .events import CandidateSubmitted, Event
 from .governance import Contributions, Reputation, Rewards, Selection, Settlement, Validators
 from .node import Node, WrongChain
 from .records import Content, Role, RoundParameters, SharingParameters, TrainingParameters
-from .transactions import Client, named, transact
+from .transactions import BLOCKS_A_QUERY, Client, named, transact
 from .verified import Audits, Beacon, DataRegistry, PrivacyLedger
 
 SYSTEM_ROLE, FREEZER_ROLE, SLASHER_ROLE, MODEL_WRITER_ROLE, ROUNDS_ROLE, EVIDENCE_ROLE, PAYER_ROLE = (
@@ -53,7 +53,6 @@ CLIENTS: dict[str, type[Client]] = {
     )
 }
 NO_CONTRACT = "0x" + 40 * "0"
-BLOCKS_A_QUERY = 5_000  # public nodes refuse log queries over longer ranges
 
 
 class NoSuchDeployment(ValueError):

@@ -18,6 +18,7 @@ from .node import Node
 
 TRANSACTION_GAS = 2**24  # the most that one transaction may have (EIP-7825)
 LOCAL_FEE = Wei(10**11)  # wei a gas, above the base fee of a chain whose blocks are nearly empty
+BLOCKS_A_QUERY = 5_000  # public nodes refuse log queries over longer ranges
 GAS_MARGIN = 1.25  # room for what other transactions change between estimate and block
 
 
@@ -68,6 +69,17 @@ class Client:
         """The logs of this contract, decoded, in their order."""
         mine = (log for log in logs if log["address"] == self.address)
         return [from_log(self._decoders[bytes(log["topics"][0])].process_log(log)) for log in mine]
+
+    def history(self, first_block: int, last_block: int) -> list[Event]:
+        """Its events in these blocks, both included, in order."""
+        logs: list[Any] = []
+        for block in range(first_block, last_block + 1, BLOCKS_A_QUERY):
+            until = min(block + BLOCKS_A_QUERY - 1, last_block)
+            logs += self.node.web3.eth.get_logs(
+                {"fromBlock": block, "toBlock": until, "address": self.address}
+            )
+        logs.sort(key=lambda log: (log["blockNumber"], log["logIndex"]))
+        return self.events(logs)
 
 
 def named(error: Web3Exception, abis: list[list[dict[str, Any]]]) -> ContractError:

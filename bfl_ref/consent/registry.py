@@ -9,13 +9,12 @@ from enum import IntEnum
 from typing import Any
 
 from eth_account.signers.local import LocalAccount
-from web3.exceptions import ContractLogicError
 
-from ..chain.compile import compile_contracts, system_sources
-from ..chain.contracts import BLOCKS_A_QUERY, System
+from ..chain.beside import connect_beside, deploy_beside
+from ..chain.contracts import System
 from ..chain.events import Event
 from ..chain.records import Content, from_names
-from ..chain.transactions import Client, named, transact
+from ..chain.transactions import BLOCKS_A_QUERY, Client
 from .status_list import StatusProof
 from .terms import Domain, Terms
 
@@ -203,17 +202,6 @@ class ConsentRegistry(Client):
         where = decoded["transactionHash"].to_0x_hex(), decoded["address"]
         return kind(decoded["blockNumber"], decoded["logIndex"], *where, **from_names(kind, decoded["args"]))
 
-    def history(self, first_block: int, last_block: int) -> list[Event]:
-        """Its events in these blocks, both included, in order."""
-        logs: list[Any] = []
-        for block in range(first_block, last_block + 1, BLOCKS_A_QUERY):
-            until = min(block + BLOCKS_A_QUERY - 1, last_block)
-            logs += self.node.web3.eth.get_logs(
-                {"fromBlock": block, "toBlock": until, "address": self.address}
-            )
-        logs.sort(key=lambda log: (log["blockNumber"], log["logIndex"]))
-        return self.events(logs)
-
     def answer_to(self, request_id: int, last_block: int) -> AccessAllowed | AccessDenied | None:
         """The answer to a request, if it stands in a block up to this one. Looks in the latest blocks first."""
         numbered = [None, "0x" + request_id.to_bytes(32).hex()]
@@ -228,25 +216,9 @@ class ConsentRegistry(Client):
 
 def deploy_consent(system: System, deployer: LocalAccount) -> ConsentRegistry:
     """A registry of the system's consortium. Its events begin in a later block than the chain's last one now."""
-    artifacts = compile_contracts(system_sources())
-    artifact, node = artifacts["ConsentRegistry"], system.node
-    factory = node.web3.eth.contract(abi=artifact.abi, bytecode=artifact.bytecode)
-    try:
-        receipt = transact(node, factory.constructor(system.consortium.address), deployer)
-    except ContractLogicError as error:
-        raise named(error, [each.abi for each in artifacts.values()]) from None
-    system.gas["ConsentRegistry.constructor"] = [receipt["gasUsed"]]
-    return connect_consent(system, str(receipt["contractAddress"]))
+    return deploy_beside(system, ConsentRegistry, deployer, system.consortium.address)
 
 
 def connect_consent(system: System, address: str) -> ConsentRegistry:
     """The registry at an address. ValueError if other code stands there, or one of another consortium."""
-    artifacts = compile_contracts(system_sources())
-    artifact, node = artifacts["ConsentRegistry"], system.node
-    if (size := len(node.web3.eth.get_code(address))) != artifact.runtime_bytes:  # type: ignore[arg-type]
-        raise ValueError(f"expected {artifact.runtime_bytes} bytes of code at {address}, got {size}")
-    contract = node.web3.eth.contract(address, abi=artifact.abi, decode_tuples=True)  # type: ignore[call-overload]
-    registry = ConsentRegistry(node, contract, [each.abi for each in artifacts.values()], system.gas)
-    if (got := registry.consortium()) != system.consortium.address:
-        raise ValueError(f"expected a registry of {system.consortium.address}, got one of {got}")
-    return registry
+    return connect_beside(system, ConsentRegistry, address)

@@ -138,13 +138,17 @@ abstract contract RollupQueue is IRollupQueue, Governed {
     }
 
     /// @inheritdoc IRollupQueue
-    function isOverdue() public view override returns (bool) {
-        return taken != queued && block.number > _dueBlock();
+    function indicesOf(address[] calldata owners) public view override returns (uint256[] memory indices) {
+        indices = new uint256[](owners.length);
+        for (uint256 i = 0; i < owners.length; ++i) {
+            uint256 account = _holders[owners[i]].account;
+            indices[i] = account == 0 ? Entries.ACCOUNTS : account - 1;
+        }
     }
 
-    /// @dev 1 + its index; zero: none.
-    function _accountOf(address owner) internal view returns (uint256) {
-        return _holders[owner].account;
+    /// @inheritdoc IRollupQueue
+    function isOverdue() public view override returns (bool) {
+        return taken != queued && block.number > _dueBlock();
     }
 
     /// @dev Last block in which the first item is in time. There has to be one.

@@ -9,6 +9,7 @@ from ..records import from_names
 from .event import Event
 from .governance import *  # noqa: F403
 from .membership import *  # noqa: F403
+from .rollup import *  # noqa: F403
 from .rounds import *  # noqa: F403
 from .sharing import *  # noqa: F403
 from .training import *  # noqa: F403

@@ -98,6 +98,9 @@ interface IRollupQueue is IGoverned {
     /// @notice The account of an owner; reverts with NoAccount.
     function indexOf(address owner) external view returns (uint256);
 
+    /// @notice The same of many, in their order; 1,024 without an account.
+    function indicesOf(address[] calldata owners) external view returns (uint256[] memory);
+
     /// @notice Who opened an account; reverts with UnknownAccount.
     function ownerOf(uint256 index) external view returns (address);
 }
