@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -25,8 +26,9 @@ from .cast import OPERATORS
 from .chain.errors import ContractError
 from .chain.node import open_chain
 from .comparison import OnChain, off_chain, on_chain
-from .history import BLOCKS_FILE, STORE_FOLDER, past_rounds, save_chain
-from .options import Prepared, budgets, parse, prepare
+from .history import BLOCKS_FILE, STORE_FOLDER, consent_timeline, past_rounds, save_chain
+from .member import RowsWithoutConsent
+from .options import Prepared, agreement, budgets, parse, prepare
 from .privacy.ledger import BudgetExhausted, DamagedLedger
 from .proving import prove_here, prover_pool
 from .shared import keep_here, keepers_in_processes
@@ -47,6 +49,11 @@ NOTES_OF = {
         "aggregators publish sums. Fewer than the threshold of them learn nothing but the sums.",
     ),
 }
+CONSENT = (
+    "Hospitals register rows under a research consent only; who withdraws after round 1 is not in round 2, and is erased. "
+    "What the model has learnt from a row stays in it. The baselines train on everybody's rows. Patients are played."
+)
+NO_CONSENT = "No patient is asked: that is --consent."
 NO_PRIVACY = "No differential privacy: that is --epsilon."
 PRIVACY = (
     "Each hospital's epsilon holds for one of its patients replaced by another, over all rounds, against everybody but the "
@@ -55,7 +62,7 @@ PRIVACY = (
 )
 REFUSALS = (
     *(ValueError, OSError, ModuleNotFoundError, ContractError, Web3Exception),
-    *(BudgetExhausted, DamagedLedger),
+    *(BudgetExhausted, DamagedLedger, RowsWithoutConsent),
 )
 
 
@@ -79,6 +86,10 @@ def main(arguments: list[str] | None = None) -> int:
         print("\n" + report.audits_line(summary["audits"]))
     if "sharing" in summary:
         print(report.sharing_line(summary["sharing"]))
+    if "rollup" in summary:
+        print(report.rollup_line(summary["rollup"]))
+    if "consent" in summary:
+        print(report.consent_line(summary["consent"]))
     if "standings" in summary:
         print("\n" + report.text_rows(report.standings_rows(summary["standings"])))
     if "privacy" in summary:
@@ -127,11 +138,13 @@ def run(options: argparse.Namespace, prepared: Prepared, folder: Path) -> dict[s
     opened = open_chain(options.chain, accounts=keys, seed=options.seed, chain_id=options.chain_id)
     proving = prover_pool() if training else nullcontext(prove_here)
     keeping = keepers_in_processes() if sharing else nullcontext(keep_here)
-    with opened as node, proving as prover, keeping as keep:
+    vaults = TemporaryDirectory(prefix="bfl_ref-vaults-")  # nothing of a record stays behind
+    with opened as node, proving as prover, keeping as keep, vaults as kept:
         # the chain first: what is wrong with it shows at once, not after all baselines were trained
         store = folder / STORE_FOLDER
         ledgers = budgets(options, prepared, folder)
-        said = training, prover, private, ledgers, sharing, keep, prepared.economy
+        patients = agreement(options, Path(kept))
+        said = training, prover, private, ledgers, sharing, keep, prepared.economy, patients, prepared.layer2
         chain = on_chain(node, store, federation, config, options.dataset, *said)
         results = {**off_chain(federation, config), f"{options.protocol}_bfl": chain.figures()}
         summary = {
@@ -156,6 +169,10 @@ def run(options: argparse.Namespace, prepared: Prepared, folder: Path) -> dict[s
             summary["standings"] = chain.standings
             seats = {"aggregators": sharing.aggregators, "threshold": sharing.threshold}
             summary["sharing"] = {**seats, **chain.sharing()}
+        if prepared.layer2:
+            summary["rollup"] = chain.batches
+        if patients:
+            summary["consent"] = chain.consent
         if private:
             summary["privacy"] = {
                 "mechanism": private.mechanism,
@@ -196,6 +213,12 @@ def draw(federation: data.Federation, summary: dict[str, Any], chain: OnChain, f
             "What each action costs on the chain.",
         ),
     }
+    if "consent" in summary:
+        happened, rounds = consent_timeline(chain.system.events())
+        drawn["consent"] = (
+            figures.trail_timeline(happened, rounds, "What patients said, and what followed"),
+            "Consents, accesses, withdrawals, erasures and registrations on the chain.",
+        )
     pictures = [
         (figures.save(fig, folder / "figures" / f"{name}.png"), caption)
         for name, (fig, caption) in drawn.items()
@@ -211,6 +234,9 @@ def draw(federation: data.Federation, summary: dict[str, Any], chain: OnChain, f
         notes.append(report.audits_line(summary["audits"]))
     if "sharing" in summary:
         notes.append(report.sharing_line(summary["sharing"]))
+    if "rollup" in summary:
+        notes.append(report.rollup_line(summary["rollup"]))
+    notes += [report.consent_line(summary["consent"]), CONSENT] if "consent" in summary else [NO_CONSENT]
     notes += [PRIVACY, *report.privacy_lines(summary["privacy"])] if "privacy" in summary else [NO_PRIVACY]
     tables = {"Rounds, as the chain records them": table}
     if "standings" in summary:

@@ -13,7 +13,9 @@ from .aggregation import FLOATS
 from .chain.contracts import Economy, Genesis, System, deploy
 from .chain.node import Node
 from .chain.records import Role, RoundParameters, SharingParameters, TrainingParameters
-from .chain.stark import deploy_verifier, generated_evaluators, release_evaluator
+from .chain.rollup import RollupParameters
+from .chain.stark import deploy_verifier, evaluator_of, generated_evaluators
+from .custody import Custody
 from .data import Federation
 from .fixed_point import Hyper, commit_rows, halves_of
 from .governance.reputation import LARGE, ReputationParameters
@@ -22,14 +24,16 @@ from .governance.selection import SelectionParameters
 from .governance.simulation import World
 from .governance.validators import ValidatorParameters
 from .integers import INTEGERS
+from .layer2 import room
 from .member import Member, Rng
+from .patients import Agreement, take_in
 from .privacy.ledger import Budget
 from .private import DpsgdMember, Plan
 from .protocol import SHARED_DURATIONS
 from .sealing import public_key
 from .shared import Keep, SharedMember, keep_here
 from .stark.field import random_base
-from .stark.solidity.statements import release_setup, sum_setup, training_setup
+from .stark.solidity.statements import release_setup, rollup_setup, sum_setup, training_setup
 from .statements.poseidon2 import DIGEST
 from .store import Store
 from .verified import VerifiedMember, encryption_key, register
@@ -53,10 +57,17 @@ MIN_HOSPITALS = 3  # the contract's own minimum: with two, each could subtract i
 
 @dataclass(frozen=True)
 class Consortium:
-    """A deployed system and its members, hospitals first (in silo order), then operators."""
+    """A deployed system and its members, hospitals first (in silo order), then operators. custodies: of patients."""
 
     system: System
     members: tuple[Member, ...]
+    custodies: tuple[Custody, ...] = ()
+
+    def having(self, custodies: Sequence[Custody]) -> "Consortium":
+        """With hospitals whose rows have changed."""
+        others = {each.member.account.address: each.member for each in custodies}
+        members = tuple(others.get(member.account.address, member) for member in self.members)
+        return Consortium(self.system, members, tuple(custodies))
 
     @property
     def hospitals(self) -> tuple[Member, ...]:
@@ -75,6 +86,8 @@ def assemble(
     sharing: SharingParameters | None = None,
     keep: Keep = keep_here,
     economy: Economy | None = None,
+    agreement: Agreement | None = None,
+    layer2: bool = False,
 ) -> Consortium:
     """Deploy the contracts with every silo and three operators as members; each stakes 100 tokens and pays 200 into the pot.
 
@@ -82,7 +95,9 @@ def assemble(
     genesis_model: float weights; with `training`, whose rounds are verified, integers; then hospitals register their rows.
     plan, budgets: of private rounds, `private.plan` and `private.open_budgets`; each hospital fixes its budget on chain.
     economy: None: `economy_parameters()`.
+    agreement: of verified rounds whose patients are asked: hospitals register rows under consent only.
     sharing: of shared rounds, which are verified too.   keep: how an aggregator with this X25519 key keeps shares.
+    layer2: rounds settle through the rollup, which is there for a `Layer2` to run.
     Raises ValueError for fewer than three silos, or fewer funded keys than members.
     """
     if len(federation.silos) < MIN_HOSPITALS:
@@ -132,6 +147,7 @@ def assemble(
         sharing=sharing,
         unlock_delay=UNLOCK_DELAY if training else Genesis.unlock_delay,
         economy=economy or economy_parameters(),
+        rollup=rollup_parameters(len(members)) if layer2 else None,
     )
     verifiers: list[str | None] = [None, None]
     releases: list[str | None] = [None, None]
@@ -145,12 +161,17 @@ def assemble(
         verifiers[training.halves - 1] = contract.address
     if training and sharing:
         made = release_setup(training.halves, sharing.aggregators, sharing.threshold)
-        contract = deploy_verifier(node, made, release_evaluator(made), deployer)
+        contract = deploy_verifier(node, made, evaluator_of(made), deployer)
         releases[training.halves - 1] = contract.address
         name = {1: "SumEvaluator", 2: "WideSumEvaluator"}[training.halves]
         contract = deploy_verifier(node, sum_setup(training.halves), generated_evaluators()[name], deployer)
         sums[training.halves - 1] = contract.address
-    system = deploy(node, genesis, deployer, verifiers, releases, sums)
+    batches = None
+    if layer2:
+        made = rollup_setup(room(len(members)).accounts)
+        batches = deploy_verifier(node, made, evaluator_of(made), deployer).address
+    system = deploy(node, genesis, deployer, verifiers, releases, sums, batches)
+    custodies: list[Custody] = []
     for one in members:
         system.token.approve(system.vault.address, STAKE, sender=one.account)
         system.vault.lock(STAKE, sender=one.account)
@@ -159,12 +180,15 @@ def assemble(
             system.rewards.fund(FUND, sender=one.account)
         if isinstance(one, VerifiedMember):
             system.beacon.publish_key(public_key(encryption_key(one.account)), sender=one.account)
+            if one.rows is not None and agreement is not None:
+                custodies.append(take_in(system, store, one, federation.feature_names, agreement))
+                one = custodies[-1].member
             if one.rows is not None:
                 register(system, store, one)
         if (budget := one.budget) is not None:
             delta = round(budget.ledger.delta * 10**18)
             system.privacy.fix_budget(budget.ledger.budget_micro, delta, sender=one.account)
-    return Consortium(system, members)
+    return Consortium(system, members).having(custodies)
 
 
 def economy_parameters(seats: int = SEATS, validators: int = VALIDATORS, hospitals: int = 0) -> Economy:
@@ -173,7 +197,7 @@ def economy_parameters(seats: int = SEATS, validators: int = VALIDATORS, hospita
 
     seats: hospitals that a lottery selects for a verified round.   validators: drawn for a round, at least 3.
     hospitals: of the federation; from 12 on, with seats for two groups of three, the strict parameters of reputation, by
-    which all kinds of cheats lose (governance.simulation); with one group they would suspend the honest with the others.
+    which all kinds of cheats lose (governance.simulation); among fewer, the honest are with the same cheats again and again.
     """
     large = hospitals >= MANY and seats >= TWO_GROUPS
     lottery = SelectionParameters(seats=seats)
@@ -199,6 +223,15 @@ def sharing_parameters(aggregators: int = 5, threshold: int = 3) -> SharingParam
     if not 2 <= threshold <= aggregators:
         raise ValueError(f"threshold: expected 2 to {aggregators} (aggregators), got {threshold}")
     return SharingParameters(aggregators, threshold, MAX_BUCKET, STAKE // 10)
+
+
+def rollup_parameters(members: int) -> RollupParameters:
+    """What the rollup of the default cast begins with: turns as short as a phase, a wait longer than any round. A
+    sequencer's bond is a stake, of which half is for who ends a rollup that it let down.
+    """
+    return RollupParameters(
+        turn=10, force=4 * UNLOCK_DELAY, delay=10, run=room(members).entries, bond=STAKE, fee=STAKE // 2
+    )
 
 
 def training_parameters(

@@ -108,6 +108,30 @@ def phase_timeline(phases: Sequence[str], blocks: Sequence[int], title: str) -> 
     return fig
 
 
+def trail_timeline(
+    happened: Mapping[str, Sequence[int]], rounds: Mapping[int, tuple[int, int]], title: str
+) -> Figure:
+    """An audit trail: a line each kind of event, a mark in each block where it happened; grey: while a round was open.
+
+    happened: event -> blocks, one for each time.   rounds: number -> (first, last) block.
+    """
+    fig, ax = plt.subplots(figsize=(7.4, 1.0 + 0.28 * len(happened)), layout="constrained")
+    for number, (first, last) in rounds.items():
+        ax.axvspan(first, last, color="#eeeeee")
+        top = ax.get_xaxis_transform()
+        ax.annotate(
+            f"round {number}", ((first + last) / 2, 1), xycoords=top, ha="center", va="bottom", fontsize=8
+        )
+    for i, blocks in enumerate(happened.values()):
+        ax.plot(blocks, [i] * len(blocks), "|", ms=11, mew=1.6, color=PALETTE[i % 5])
+        ax.annotate(f" {len(blocks)}", (1, i), xycoords=("axes fraction", "data"), va="center", fontsize=8)
+    ax.set_yticks(range(len(happened)), list(happened))
+    ax.set_ylim(len(happened) - 0.5, -0.5)
+    ax.set(xlabel="block (at the right: how often)")
+    ax.set_title(title, pad=18)
+    return fig
+
+
 def audit_grid(
     steps: Mapping[str, int], drawn: Collection[tuple[str, int]], false: Collection[tuple[str, int]]
 ) -> Figure:

@@ -10,7 +10,7 @@ digest with what the validators voted into force.
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,23 @@ from typing import Any
 from .aggregation import FLOATS
 from .chain.contracts import System, connect
 from .chain.events import (
+    AccessAllowed,
+    AccessDenied,
+    ConsentGranted,
+    ConsentsPosted,
+    ConsentWithdrawn,
+    DataRegistered,
+    Event,
     HospitalExcluded,
     ModelRegistered,
     PhaseAdvanced,
+    RecordEnrolled,
+    RecordErased,
     RoundAborted,
+    RoundFinalised,
     RoundOpened,
+    RowsLeft,
+    StatusListPosted,
     SumDecoded,
     SurvivorsFixed,
     UpdateCommitted,
@@ -32,6 +44,10 @@ from .chain.records import Content
 from .integers import INTEGERS, next_of_sums
 from .store import CorruptObject, FolderStore, Store
 
+_CONSENT = (
+    *(StatusListPosted, ConsentsPosted, DataRegistered, RecordEnrolled, ConsentGranted, AccessAllowed),
+    *(ConsentWithdrawn, AccessDenied, RowsLeft, RecordErased),
+)
 BLOCKS_FILE, DEPLOYMENT_FILE, STORE_FOLDER = "blocks.json", "deployment.json", "store"
 
 
@@ -84,6 +100,21 @@ def past_rounds(system: System) -> list[PastRound]:
         told = phases, updates, excluded, model, ending, said.verified, said.shared, totals, weight
         found.append(PastRound(opened.round_id, opened.task, said.min_hospitals, *told))
     return found
+
+
+def consent_timeline(events: Iterable[Event]) -> tuple[dict[str, list[int]], dict[int, tuple[int, int]]]:
+    """For `figures.trail_timeline`: kind of event -> blocks, and the first and last block of each ended round."""
+    happened: dict[str, list[int]] = {kind.__name__: [] for kind in _CONSENT}
+    began: dict[int, int] = {}
+    rounds: dict[int, tuple[int, int]] = {}
+    for event in events:
+        if isinstance(event, _CONSENT):
+            happened[type(event).__name__].append(event.block)
+        elif isinstance(event, RoundOpened):
+            began[event.round_id] = event.block
+        elif isinstance(event, RoundFinalised | RoundAborted):
+            rounds[event.round_id] = began[event.round_id], event.block
+    return {kind: blocks for kind, blocks in happened.items() if blocks}, rounds
 
 
 def replay(system: System, store: Store) -> Iterator[tuple[PastRound, Any]]:

@@ -75,6 +75,14 @@ class Round:
         return self.rule.following(self.store, self.model, self.commitments(), chain_id, least)
 
 
+class RowsWithoutConsent(Exception):
+    """A hospital keeps out of a round: `count` of its registered rows have no consent any more. reason: of the first."""
+
+    def __init__(self, count: int, reason: str) -> None:
+        super().__init__(f"{count} registered rows without a consent in force: {reason}")
+        self.count, self.reason = count, reason
+
+
 @dataclass(frozen=True, eq=False)
 class Member:
     """A party with a key. silo: a hospital's rows, None for an operator. rng(k): k random bytes for salts.
@@ -98,8 +106,11 @@ class Member:
     def rebuild(self, round_: Round, which: int) -> None:
         """The same phases: its shares of secrets that others keep back."""
 
+    def look(self, round_: Round) -> None:
+        """Phase train, before anything else: whether its rows may be trained on. RowsWithoutConsent."""
+
     def pay(self, round_: Round) -> None:
-        """Phase train, before anything else: charge the privacy ledger and post what is spent. BudgetExhausted."""
+        """Phase train, before training: charge the privacy ledger and post what is spent. BudgetExhausted."""
         if self.budget is not None:
             task = f"{round_.system.node.web3.eth.chain_id}/{round_.system.rounds.address}"
             spent = self.budget.pay(task, round_.round_id)
@@ -183,8 +194,8 @@ class Member:
         if weights is None:
             return None
         content = round_.rule.content(weights, round_.round_id)
-        submitted, _ = round_.system.rounds.candidate_of(round_.round_id, content)
-        return content if submitted and round_.store.has(content.cid) else None
+        number, _ = round_.system.rounds.candidate_of(round_.round_id, content)
+        return content if number and round_.store.has(content.cid) else None
 
     def votes(self, round_: Round) -> list[tuple[Content, bytes]]:
         """Phase finalise: what this validator signs, for anybody to bring to the chain."""

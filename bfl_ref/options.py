@@ -18,7 +18,9 @@ from .cast import (
 from .chain.contracts import Economy
 from .chain.records import SharingParameters, TrainingParameters
 from .fixed_point import settings
+from .layer2 import SIZES
 from .learning import TrainConfig, chosen_config
+from .patients import Agreement
 from .privacy.ledger import Budget
 from .privacy.settings import private_data
 from .private import DELTA, Plan, open_budgets, plan
@@ -34,6 +36,7 @@ class Prepared:
 
     training, sharing: what hospitals of a verified federation are to do, and its committee; None of a basic one.
     private: None without --epsilon.   economy: how hospitals and validators are drawn, and what is paid.
+    layer2: whether rounds settle through the rollup.
     """
 
     federation: data.Federation
@@ -42,6 +45,7 @@ class Prepared:
     sharing: SharingParameters | None
     private: Plan | None
     economy: Economy
+    layer2: bool
 
 
 def parse(arguments: list[str], description: str) -> argparse.Namespace:
@@ -75,6 +79,19 @@ def parse(arguments: list[str], description: str) -> argparse.Namespace:
     add("--mechanism", default=None, help='with --epsilon: "steps" (verified) or "dpsgd" (basic)')
     add("--budget", type=float, default=None, help="with --epsilon: the epsilon that new ledgers hold")
     add("--ledgers", type=Path, default=None, help="with --epsilon: folder of ledgers that outlive the run")
+    add(
+        "--consent",
+        type=float,
+        default=None,
+        help="verified: ask each patient; the share that agrees, above 0 to 1",
+    )
+    add(
+        "--l2",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="settle rounds through the rollup, by proven batches: by default where rounds are verified",
+    )
+    add("--withdraw", type=int, default=3, help="with --consent: patients who take it back after round 1")
     add("--model", default="logistic", help='"logistic" or, in the basic protocol, "mlp" (64-32)')
     add(
         "--chain", default="embedded", help='"embedded", "anvil", or an http(s) URL (keys: variable BFL_KEYS)'
@@ -120,13 +137,15 @@ def prepare(options: argparse.Namespace) -> Prepared:
         wanted = {"epsilon": options.epsilon, "delta": options.delta, "rounds": config.rounds}
         private = plan(federation, case, mechanism, **wanted)
     training = _training(options, len(federation.feature_names), private)
+    _check_consent(options, config.rounds)
     members = min(len(federation.silos) + OPERATORS, MOST_SEATS)
     if not LEAST_VALIDATORS <= options.validators <= members:
         raise ValueError(
             f"--validators: expected {LEAST_VALIDATORS} to {members} (members, at most 64), got {options.validators}"
         )
     economy = economy_parameters(options.seats, options.validators, len(federation.silos))
-    return Prepared(federation, config, training, sharing, private, economy)
+    layer2 = _layer2(options, len(federation.silos) + OPERATORS)
+    return Prepared(federation, config, training, sharing, private, economy, layer2)
 
 
 def budgets(options: argparse.Namespace, prepared: Prepared, folder: Path) -> tuple[Budget, ...]:
@@ -136,6 +155,40 @@ def budgets(options: argparse.Namespace, prepared: Prepared, folder: Path) -> tu
     budget = options.epsilon if options.budget is None else options.budget
     where = options.ledgers or folder / "ledgers"
     return open_budgets(prepared.private, prepared.federation, where, budget)
+
+
+def agreement(options: argparse.Namespace, folder: Path) -> Agreement | None:
+    """How patients are played, their vaults in a folder; None without --consent."""
+    if options.consent is None:
+        return None
+    return Agreement(options.consent, options.withdraw, options.seed, folder)
+
+
+def _layer2(options: argparse.Namespace, members: int) -> bool:
+    """Unless it is said: in verified federations that a batch has room for."""
+    fits = members <= SIZES[-1]
+    if options.l2 and options.protocol != "verified":
+        raise ValueError(f"--l2: expected --protocol verified, got {options.protocol}")
+    if options.l2 and not fits:
+        raise ValueError(f"--l2: expected at most {SIZES[-1]} members, got {members}")
+    return options.protocol == "verified" and fits if options.l2 is None else options.l2
+
+
+def _check_consent(options: argparse.Namespace, rounds: int) -> None:
+    if options.consent is None:
+        return
+    if not 0 < options.consent <= 1:
+        raise ValueError(f"--consent: expected a share above 0 to 1, got {options.consent:g}")
+    if options.protocol != "verified":
+        raise ValueError(
+            f"--consent: it goes with registered rows; expected --protocol verified, got {options.protocol}"
+        )
+    if options.epsilon is not None:
+        raise ValueError(
+            "--consent: the account of --epsilon is over rows that stay; expected one of the two"
+        )
+    if options.withdraw < 0 or (options.withdraw and rounds < 2):
+        raise ValueError(f"--withdraw: expected 0 or more, 0 with a single round, got {options.withdraw}")
 
 
 def _cut(options: argparse.Namespace, federation: data.Federation) -> data.Federation:

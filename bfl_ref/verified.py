@@ -3,13 +3,12 @@
 A validator draws its beacon secrets from its own key and the round, so that one that restarts reveals what it committed to.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from hashlib import shake_256
 from io import BytesIO
 from typing import Any
 
-import numpy as np
 from eth_abi import encode
 from eth_account.signers.local import LocalAccount
 from eth_utils import keccak
@@ -24,13 +23,14 @@ from .chain.records import Content, SecretState
 from .fixed_point import Hyper, Rows, State, digest_bytes
 from .integers import pack_update
 from .learning import TrainConfig
+from .leaves import leaves_file
 from .member import Member, Round
 from .proving import ProofTask
 from .stark.field import F, random_base
 from .stark.setup import Domain
 from .statements.poseidon2 import DIGEST
 from .statements.training_trace import Step
-from .store import Store, cid_of, pack
+from .store import Store, cid_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,11 +38,13 @@ class VerifiedMember(Member):
     """rows: a hospital's committed rows, None for an operator. seed: (8,) its committed noise seed.
 
     repeatable: draw the randomness of proofs from `rng` too, so that a seeded run is the same bit by bit.
+    consented: raises RowsWithoutConsent; None: nobody is asked.
     """
 
     rows: Rows | None = None
     seed: F | None = None
     repeatable: bool = False
+    consented: Callable[[Round], None] | None = field(default=None, kw_only=True)
 
     # ---------------------------------------------------------------- beacon
 
@@ -103,6 +105,10 @@ class VerifiedMember(Member):
                 )
 
     # ---------------------------------------------------------------- training
+
+    def look(self, round_: Round) -> None:
+        if self.consented is not None:
+            self.consented(round_)
 
     def train(self, round_: Round, config: TrainConfig) -> list[State]:
         """States 0 .. S by the rule of fixed_point/, with the noise that r1 and the committed seed give."""
@@ -187,19 +193,24 @@ def encryption_key(account: LocalAccount) -> bytes:
     return keccak(b"bfl_ref/x25519" + bytes(account.key))
 
 
-def leaves_file(rows: Rows) -> bytes:
-    """The public file of all leaves, (n, halves, 8) in row order: what an auditor checks segments and consent by."""
-    return pack({"leaves": rows.leaves().view(np.ndarray)}, {"kind": "leaves"})
-
-
 def register(system: System, store: Store, member: VerifiedMember) -> None:
-    """Before a task: a hospital's segment digests, row count and noise-seed commitment; its leaves go into the store."""
+    """Before a task: a hospital's segment digests, row count and noise-seed commitment; its leaves go into the store.
+
+    A hospital that is registered hands in fewer rows; the same ones again: nothing is sent.
+    RowsMayOnlyLeave; DataFrozen while its stake answers for a round.
+    """
     assert member.rows is not None and member.seed is not None
     file = leaves_file(member.rows)
     segments = [digest_bytes(member.rows.digest(i)) for i in range(len(member.rows.segments))]
+    leaves, rows = Content(store.put(file), keccak(file)), len(member.rows.y)
+    own = member.account.address
+    if system.data.segments_of(own) == tuple(segments):
+        return
+    if system.data.rows_of(own):
+        system.data.shrink(segments, rows, leaves, sender=member.account)
+        return
     commitment = digest_bytes(fixed_point.seed_commitment(member.seed))
-    leaves = Content(store.put(file), keccak(file))
-    system.data.register(segments, len(member.rows.y), commitment, leaves, sender=member.account)
+    system.data.register(segments, rows, commitment, leaves, sender=member.account)
 
 
 def _context(round_: Round, dealer: str) -> bytes:

@@ -7,6 +7,7 @@ from eth_account.signers.local import LocalAccount
 from eth_utils import keccak
 
 from bfl_ref.chain.contracts import Genesis, System, deploy
+from bfl_ref.chain.events import AccessAllowed, AccessDenied
 from bfl_ref.chain.node import Node
 from bfl_ref.chain.records import Content, Role, RoundParameters
 from bfl_ref.consent import (
@@ -16,9 +17,7 @@ from bfl_ref.consent import (
     StatusList,
     Terms,
     consent_message,
-    deploy_consent,
 )
-from bfl_ref.consent.registry import AccessAllowed, AccessDenied
 from bfl_ref.store import cid_of
 
 PATIENT = Account.from_key(keccak(text="a patient"))
@@ -103,6 +102,6 @@ def open_clinic(node: Node) -> Clinic:
         dict.fromkeys(hospitals, roles), dict.fromkeys(hospitals, 10), start, RoundParameters(1, 3)
     )
     system = deploy(node, genesis, node.accounts[9])
-    clinic = Clinic(system, deploy_consent(system, node.accounts[9]))
+    clinic = Clinic(system, system.consents)
     clinic.post(StatusList())
     return clinic

@@ -21,11 +21,13 @@ from bfl_ref.chain.events import Event, SumDecoded
 from bfl_ref.chain.node import Node, open_chain
 from bfl_ref.chain.records import Content
 from bfl_ref.chain.transactions import transact
+from bfl_ref.custody import Custody
 from bfl_ref.data import Federation
 from bfl_ref.fixed_point import Hyper, initial_weights
 from bfl_ref.integers import INTEGERS
 from bfl_ref.learning import TrainConfig
 from bfl_ref.member import Member, Round
+from bfl_ref.patients import Agreement
 from bfl_ref.protocol import Outcome, play_round, put_task
 from bfl_ref.proving import Task, _laid_out
 from bfl_ref.shared import SharedMember, groups
@@ -53,12 +55,13 @@ def stub_prover(tasks: Sequence[Task]) -> Iterator[bytes | None]:
 
 
 class Stage(NamedTuple):
-    """A federation before a round; hospitals come first among the members."""
+    """A federation before a round; hospitals come first among the members. custodies: if patients were asked."""
 
     system: System
     store: FolderStore
     members: tuple[SharedMember, ...]
     task: Content
+    custodies: tuple[Custody, ...] = ()
 
     @property
     def hospitals(self) -> tuple[SharedMember, ...]:
@@ -119,7 +122,11 @@ class Played(NamedTuple):
 
 @contextmanager
 def opened(
-    folder: Path, federation: Federation | None = None, audit_rate: float = 0.0, hyper: Hyper = HYPER
+    folder: Path,
+    federation: Federation | None = None,
+    audit_rate: float = 0.0,
+    hyper: Hyper = HYPER,
+    agreement: Agreement | None = None,
 ) -> Iterator[Played]:
     """wdbc's four hospitals (or a federation's) and three operators, nothing played yet."""
     federation = federation or data.load("wdbc", seed=0)
@@ -140,9 +147,10 @@ def opened(
                 training,
                 sharing=sharing,
                 economy=economy_parameters(validators=7),
+                agreement=agreement,
             )
         task = put_task(store, federation.name, training)
-        stage = Stage(made.system, store, made.members, task)  # type: ignore[arg-type]
+        stage = Stage(made.system, store, made.members, task, made.custodies)  # type: ignore[arg-type]
         taken = node.web3.provider.make_request("evm_snapshot", [])["result"]
         yield Played(node, made.system.deployment, stage, taken)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from bfl_ref.stark.air import Air, quotient_degree
 from bfl_ref.stark.composition import composition
-from bfl_ref.stark.field import Ext, F, base
+from bfl_ref.stark.field import Ext, F, base, to_bytes
 from bfl_ref.stark.kernels import FAST, Kernels
 from bfl_ref.stark.lookup import Fraction
 from bfl_ref.stark.params import StarkParams, least_blinding
@@ -23,7 +23,7 @@ FULL = os.environ.get("BFL_FULL") == "1"
 DOMAIN = Domain(
     31337, "0x00000000000000000000000000000000000000c0", 7, "0x00000000000000000000000000000000000000ee"
 )
-NAMES = ("fibonacci", "ranges", "squares", "poseidon2", "membership")
+NAMES = ("fibonacci", "ranges", "squares", "poseidon2", "membership", "sums")
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Case:
     setup: Setup
     trace: F
     public: F
+    data: bytes = b""
 
 
 class Squares(Air):
@@ -50,6 +51,48 @@ class Squares(Air):
 
     def public_inputs_of(self, trace: F) -> F:
         return np.zeros(0, np.uint32).view(F)
+
+
+class Sums(Air):
+    """The public list of pairs, each number below 32, whose sum is the public input; secret: on which rows they stand."""
+
+    def __init__(self):
+        super().__init__(
+            "sums", 32, "listed pair[2] total count", preprocessed={"number": np.arange(32)}, public_inputs=1,
+            data_width=2,
+        )  # fmt: skip
+
+    def transition(self, cur, nxt, k):
+        yield "sum", nxt.total - cur.total - cur.listed * (cur.pair[0] + cur.pair[1])
+
+    def everywhere(self, cur, nxt, k):
+        yield "listed or not", cur.listed * (cur.listed - k(1))
+
+    def lookups(self, cur, k):
+        yield Fraction("first", k(1), [cur.pair[0]])
+        yield Fraction("second", k(1), [cur.pair[1]])
+        yield Fraction("numbers", k(0) - cur.count, [cur.number])
+
+    def datum(self, cur, k):
+        return cur.listed, cur.pair
+
+    def boundary(self, cur, public, k):
+        yield "nothing yet", 0, cur.total
+        yield "sum of all", 31, cur.total - public[0]
+
+    def trace(self, pairs: list[list[int]], rows: list[int]) -> F:
+        """pairs[i] is listed on row rows[i], ascending."""
+        listed, pair = np.zeros(32, int), np.zeros((2, 32), int)
+        listed[rows] = 1
+        pair[:, rows] = np.transpose(pairs)
+        total = np.cumsum(pair.sum(0)) - pair.sum(0)
+        return base(np.stack([listed, *pair, total, np.bincount(pair.reshape(-1), minlength=32)]))
+
+    def public_inputs_of(self, trace: F) -> F:
+        return trace[3, 31:]
+
+
+PAIRS = [[0, 0], [31, 2], [4, 30], [0, 17], [5, 5], [5, 5], [29, 1]]  # zeros first: they count too
 
 
 def rng(seed: int):
@@ -87,6 +130,10 @@ def case(name: str) -> Case:
     elif name == "poseidon2":
         air = Poseidon2Chain(16)
         trace, log_blowup = air.trace(elements(1, 16)), 5
+    elif name == "sums":
+        air = Sums()
+        trace, log_blowup = air.trace(PAIRS, [0, 1, 2, 7, 8, 25, 30]), 3
+        return Case(toy(air, log_blowup), trace, air.public_inputs_of(trace), to_bytes(base(PAIRS)))
     else:
         air = Membership(depth=3)
         trace, log_blowup = air.trace(elements(2, 16), elements(3, 3, 8), index=5), 4

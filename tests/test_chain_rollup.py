@@ -1,21 +1,16 @@
 """The rollup's contract through its client, on the embedded chain and on anvil: batches, refusals, everybody's way out."""
 
-from struct import pack
-
 import pytest
 from eth_abi import encode
 from eth_utils import keccak
 
 from bfl_ref.chain.compile import compile_contracts, system_sources
-from bfl_ref.chain.consortium import govern
-from bfl_ref.chain.contracts import SYSTEM_ROLE, Genesis, deploy
+from bfl_ref.chain.contracts import Genesis, deploy
 from bfl_ref.chain.errors import (
     AlreadyQueuing,
-    MissingPower,
     NotInTurn,
     NotNextInQueue,
     NotOverdue,
-    NotParticipant,
     OodMismatch,
     OutOfRange,
     RollupFrozen,
@@ -23,7 +18,6 @@ from bfl_ref.chain.errors import (
     WrongPath,
 )
 from bfl_ref.chain.events import (
-    EVENTS,
     AccountEscaped,
     AccountOpened,
     BatchSettled,
@@ -33,51 +27,43 @@ from bfl_ref.chain.events import (
     RollupAbandoned,
     SequencerLeaving,
     SequencerSeated,
-    UnitsClaimed,
 )
 from bfl_ref.chain.node import open_chain
-from bfl_ref.chain.records import Content, Role, RoundParameters, from_names, snake
-from bfl_ref.chain.rollup import PUSHER_ROLE, UNIT, Rollup, connect_rollup, deploy_rollup
-from bfl_ref.chain.rollup_records import RollupParameters, packed
+from bfl_ref.chain.records import Content, Role, RoundParameters
+from bfl_ref.chain.rollup import RollupParameters, root_bytes
 from bfl_ref.chain.transactions import transact
+from bfl_ref.rollup import Batch, StateTree, apply, domain_elements, replay
+from bfl_ref.rollup.entries import Entry, decode, deposit, exit_all, rekey
+from bfl_ref.rollup.entries import encode as entries_bytes
 from bfl_ref.store import cid_of
 
 HOSPITAL = Role.HOSPITAL | Role.AGGREGATOR | Role.VALIDATOR
+UNIT = 10**15
 WEALTH = 10**6 * UNIT
 BOND, FEE = 7 * UNIT, 3 * UNIT
 RULES = RollupParameters(turn=4, force=60, delay=3, run=32, bond=BOND, fee=FEE)
-KEYS = [(i, 1, 2, 3, 2**31 - 2**27) for i in range(5)]
-ROOTS = [tuple(range(8 * i, 8 * i + 8)) for i in range(9)]
-REKEY, DEPOSIT, EXIT, TRANSFER, WITHDRAW, CLOSE = 10, 8, 11, 1, 6, 12
-
-
-def entry(kind: int, sender: int, to: int, *payload: int) -> bytes:
-    return pack(">6I", kind + 16 * sender + 16384 * to, *payload, *(0,) * (5 - len(payload)))
+KEYS = [(i, 1, 2, 3, 2**31 - 2**27) for i in range(4)]
+ENROLMENT = tuple(rekey(i, KEYS[i]) for i in range(4))
 
 
 class Stage:
     """Four members with accounts 0 to 3, the first two sequencers; a verifier that takes what it is told to."""
 
-    def __init__(self, node) -> None:
-        self.members = node.accounts[:4]
-        self.deployer = node.accounts[9]
+    def __init__(self, node, rules: RollupParameters = RULES) -> None:
+        self.node, self.members = node, node.accounts[:4]
         names = [member.address for member in self.members]
-        content = Content(cid_of(b"model"), bytes(31) + b"\1")
+        model = Content(cid_of(b"model"), bytes(31) + b"\1")
+        balances = dict.fromkeys(names, WEALTH)
         genesis = Genesis(
-            dict.fromkeys(names, HOSPITAL), dict.fromkeys(names, WEALTH), content, RoundParameters(1, 3)
+            dict.fromkeys(names, HOSPITAL), balances, model, RoundParameters(1, 3), rollup=rules
         )
-        self.system = deploy(node, genesis, self.deployer)
-        artifacts = compile_contracts([*system_sources(), "test/StubDataVerifier.sol"])
-        stub = artifacts["StubDataVerifier"]
+        stub = compile_contracts([*system_sources(), "test/StubDataVerifier.sol"])["StubDataVerifier"]
         factory = node.web3.eth.contract(abi=stub.abi, bytecode=stub.bytecode)
-        self.verifier = transact(node, factory.constructor(), self.deployer)["contractAddress"]
-        self.first_block = node.web3.eth.block_number + 1
-        self.rollup = deploy_rollup(self.system, self.verifier, self.deployer, RULES)
-        self.node = node
+        self.verifier = transact(node, factory.constructor(), node.accounts[9])["contractAddress"]
+        self.system = deploy(node, genesis, node.accounts[9], batches=self.verifier)
+        self.rollup, self.tree = self.system.rollup, StateTree()
 
-    def admit(self) -> None:
-        grant = self.system.consortium.grant_role(SYSTEM_ROLE, self.rollup.address)
-        govern(self.system.consortium, grant, self.members)
+    def enter(self) -> None:
         for i, member in enumerate(self.members):
             self.system.token.approve(self.rollup.address, WEALTH, sender=member)
             assert self.rollup.open(KEYS[i], sender=member) == i
@@ -87,100 +73,116 @@ class Stage:
 
     def proof(self, data: bytes, new_root, number: int | None = None) -> bytes:
         """What the stand-in takes for a proof."""
-        rollup = self.rollup
-        where = self.node.web3.eth.chain_id, rollup.address, number or rollup.batches() + 1, "0x" + 40 * "0"
-        inputs = [*rollup.root(), *new_root, *rollup.domain()]
+        where = (
+            self.node.web3.eth.chain_id,
+            self.rollup.address,
+            number or self.rollup.batches() + 1,
+            "0x" + 40 * "0",
+        )
+        inputs = [*self.rollup.root(), *new_root, *self.rollup.domain()]
         types = ["(uint256,address,uint256,address)", "uint256[]", "bytes32"]
         return keccak(encode(types, [where, inputs, keccak(data)]))
-
-    def settle(self, data: bytes, new_root) -> BatchSettled:
-        """By whoever of the two is in turn."""
-        return self.rollup.submit(data, new_root, self.proof(data, new_root), sender=self.sequencer())
 
     def sequencer(self):
         """Who is in turn in the next block."""
         turn = self.rollup.turn_of(self.node.web3.eth.block_number + 1)
         return next(each for each in self.members if each.address == self.rollup.in_turn(turn))
 
+    def settle(self, *queue: Entry) -> BatchSettled:
+        """A batch of entries of the queue."""
+        applied = apply(self.tree, Batch(queue), self.rollup.domain())
+        proof = self.proof(applied.data, applied.tree.root)
+        settled = self.rollup.submit(applied.data, applied.tree.root, proof, sender=self.sequencer())
+        self.tree = applied.tree
+        return settled
+
+    def told(self, *kinds):
+        return [event for event in self.system.events() if isinstance(event, kinds)]
+
 
 @pytest.fixture(params=["embedded", "anvil"])
 def stage(request):
     with open_chain(request.param) as node:
         made = Stage(node)
-        made.admit()
+        made.enter()
         yield made
 
 
-@pytest.fixture
-def embedded():
-    with open_chain() as node:
-        yield Stage(node)
-
-
-ENROLMENT = b"".join(entry(REKEY, 0, i, *KEYS[i]) for i in range(4))
-
-
-def test_batch_takes_the_queue_and_its_data_are_found_in_the_chain(stage):
+def test_batches_take_the_queue_and_the_state_is_rebuilt_from_the_chain(stage):
     rollup, members = stage.rollup, stage.members
+    assert rollup.root() == StateTree().root
+    assert rollup.domain() == domain_elements(stage.node.web3.eth.chain_id, rollup.address)
     rollup.deposit(0, 5000, sender=members[0])
     with pytest.raises(AlreadyQueuing) as again:
         rollup.deposit(1, 1, sender=members[0])
     assert again.value.number == rollup.queued() == 5
     item = rollup.item_of(5)
-    waiting = entry(DEPOSIT, 0, 0, 5000)
-    assert item.digest == keccak(waiting)[:30] + (1).to_bytes(2, "big")
+    assert item.digest == keccak(deposit(0, 5000).to_bytes())[:30] + (1).to_bytes(2, "big")
     assert (item.payer, item.amount) == (members[0].address, 5000)
 
-    data = ENROLMENT + waiting + entry(CLOSE, 0, 0, 5000, 0, 1) + entry(CLOSE, 1, 0, 0, 0, 1)
-    settled = stage.settle(data, ROOTS[1])
-    assert (settled.number, settled.entries, packed(ROOTS[1], 8)) == (1, 7, settled.new_root)
-    assert rollup.data_of(settled) == data and rollup.root() == ROOTS[1] and rollup.batches() == 1
+    first = stage.settle(*ENROLMENT, deposit(0, 5000))
+    assert (first.number, first.entries, root_bytes(stage.tree.root)) == (1, 9, first.new_root)
+    assert rollup.root() == stage.tree.root and rollup.batches() == 1
     assert (rollup.taken(), rollup.inside(), rollup.opened()) == (5, 5000, 4)
     state = rollup.account_of(members[0].address)
     assert (state.balance, state.nonce, state.owed) == (5000, 1, 0) and rollup.accounts(0) == state
-    assert rollup.slots_of([members[0].address, stage.deployer.address]) == (5000 << 128 | 1 << 64, 0)
-    assert rollup.indices_of([stage.deployer.address, members[3].address]) == (1024, 3)
+    stranger = stage.node.accounts[5].address
+    assert rollup.slots_of([members[0].address, stranger]) == (5000 << 128 | 1 << 64, 0)
     assert rollup.owner_of(2) == members[2].address and rollup.index_of(members[2].address) == 2
+    assert rollup.account_number_of(stranger) == 0
 
-    data = entry(WITHDRAW, 0, 0, 2000) + entry(CLOSE, 0, 0, 3000, 0, 2)
-    second = stage.settle(data, ROOTS[2])
-    assert rollup.accounts(0).owed == 2000
+    rollup.exit_account(sender=members[0])
+    second = stage.settle(exit_all(0, 5000, 0))
+    assert (rollup.accounts(0).owed, rollup.accounts(0).balance, rollup.inside()) == (5000, 0, 0)
     with pytest.raises(StillWaiting):
         rollup.claim(sender=members[0])
     stage.node.wait_blocks(RULES.delay)
     before = stage.system.token.balance_of(members[0].address)
     rollup.claim(sender=members[0])
-    assert stage.system.token.balance_of(members[0].address) == before + 2000 * UNIT
+    assert stage.system.token.balance_of(members[0].address) == before + 5000 * UNIT
 
-    told = rollup.history(stage.first_block, stage.node.web3.eth.block_number)
-    assert [e for e in told if isinstance(e, BatchSettled)] == [settled, second]
-    assert [type(e) for e in told[:2]] == [AccountOpened, EntriesQueued]
-    assert b"".join(e.entries for e in told if isinstance(e, EntriesQueued)) == ENROLMENT + waiting
-    assert sum(isinstance(e, SequencerSeated) for e in told) == 2
-    assert isinstance(told[-1], UnitsClaimed)
-    assert "Rollup.submit" in stage.system.gas
+    assert stage.told(BatchSettled) == [first, second]
+    tree = StateTree()
+    for settled in stage.told(BatchSettled):
+        tree = replay(tree, rollup.data_of(settled))
+        assert root_bytes(tree.root) == settled.new_root
+    assert tree.accounts == stage.tree.accounts
+    queued = b"".join(event.entries for event in stage.told(EntriesQueued))
+    assert queued == entries_bytes([*ENROLMENT, deposit(0, 5000), exit_all(0, 0, 0)])
+    assert [event.index for event in stage.told(AccountOpened)] == [0, 1, 2, 3]
+    assert [event.seat for event in stage.told(SequencerSeated)] == [0, 1]
+    seats = rollup.seats()
+    assert [seat.sequencer for seat in seats] == [each.address for each in members[:2]]
+    assert all(seat.from_turn < seat.until_turn == 2**32 - 1 for seat in seats)
+    assert decode(rollup.data_of(first))[0] == ENROLMENT[0]
 
 
 def test_refused_batch_raises_the_contracts_error(stage):
     rollup, members = stage.rollup, stage.members
     with pytest.raises(NotNextInQueue):
-        stage.settle(entry(REKEY, 0, 1, *KEYS[1]), ROOTS[1])
+        stage.settle(rekey(1, KEYS[1]))
+    root = stage.tree.root
     with pytest.raises(NotInTurn) as early:
-        rollup.submit(ENROLMENT, ROOTS[1], stage.proof(ENROLMENT, ROOTS[1]), sender=members[3])
+        data = entries_bytes(ENROLMENT)
+        rollup.submit(data, root, stage.proof(data, root), sender=members[3])
     assert early.value.caller == members[3].address
-    stage.settle(ENROLMENT, ROOTS[1])
-    proof = stage.proof(entry(TRANSFER, 0, 1, 5), ROOTS[2], number=1)
+    stage.settle(*ENROLMENT)
+    rollup.deposit(0, 5, sender=members[0])
+    data = deposit(0, 5).to_bytes()
     with pytest.raises(OodMismatch):
-        rollup.submit(entry(TRANSFER, 0, 1, 5), ROOTS[2], proof, sender=stage.sequencer())
+        rollup.submit(data, root, stage.proof(data, root, number=1), sender=stage.sequencer())
     with pytest.raises(NotOverdue):
         rollup.freeze(sender=members[3])
     with pytest.raises(ValueError, match="expected 5 elements"):
         rollup.rekey((1, 2, 3), sender=members[0])
+    with pytest.raises(ValueError, match="expected 8 elements"):
+        rollup.submit(data, root[:7], b"", sender=members[0])
 
 
 def test_dead_sequencers_are_left_with_everything(stage):
     rollup, system, members = stage.rollup, stage.system, stage.members
-    stage.settle(ENROLMENT, ROOTS[1])
+    rollup.deposit(1, 900, sender=members[3])
+    stage.settle(*ENROLMENT, deposit(1, 900))
     rollup.resign(members[1].address, sender=members[1])
     rollup.deposit(2, 700, sender=members[2])
     stage.node.wait_blocks(RULES.force + 1)
@@ -189,57 +191,34 @@ def test_dead_sequencers_are_left_with_everything(stage):
     assert rollup.is_frozen()
     with pytest.raises(RollupFrozen):
         rollup.exit_account(sender=members[0])
-    rollup.refund(5, sender=members[0])
+    rollup.refund(6, sender=members[0])
     assert system.token.balance_of(members[2].address) == WEALTH
+    account, siblings = stage.tree[1], stage.tree.siblings(1)
     with pytest.raises(WrongPath):
-        rollup.escape(0, _Leaf(), [ROOTS[1]] * 10, sender=members[0])
+        rollup.escape(2, account, siblings, sender=members[0])
+    rollup.escape(1, account, siblings, sender=members[0])
+    stage.node.wait_blocks(RULES.delay)
+    rollup.claim(sender=members[1])
+    assert system.token.balance_of(members[1].address) == WEALTH - BOND + 900 * UNIT
     assert rollup.bonds_owed_to(members[3].address) == FEE
     assert rollup.bonds_owed_to(rollup.pot()) == BOND - FEE
-    told = rollup.history(stage.first_block, stage.node.web3.eth.block_number)
-    assert isinstance(told[-1], DepositRefunded) and isinstance(told[-2], RollupAbandoned)
-    guilty = told[-2].culprit
-    innocent = next(each.address for each in members[:2] if each.address != guilty)
+    (abandoned,) = stage.told(RollupAbandoned)
+    assert (abandoned.by, abandoned.item) == (members[3].address, 6)
+    innocent = next(each.address for each in members[:2] if each.address != abandoned.culprit)
     for to in (members[3].address, rollup.pot(), innocent):
         rollup.pay_bond(to, sender=members[0])
     assert system.token.balance_of(rollup.address) == 0
-    told = rollup.history(stage.first_block, stage.node.web3.eth.block_number)
-    assert [type(e) for e in told[-3:]] == [BondPaid] * 3
-    assert sum(isinstance(e, SequencerLeaving) for e in told) == 1
+    assert [event.amount for event in stage.told(BondPaid)] == [FEE, BOND - FEE, BOND]
+    assert [event.amount for event in stage.told(DepositRefunded, AccountEscaped)] == [700, 900]
+    assert [event.sequencer for event in stage.told(SequencerLeaving)] == [members[1].address]
 
 
-class _Leaf:
-    key = record = (0,) * 5
-    balance, stake, nonce, positive, negative = 5, 0, 0, 0, 0
-
-
-def test_deployment_stands_beside_the_system_and_needs_its_vote(embedded):
-    rollup = embedded.rollup
-    assert rollup.parameters() == RULES and rollup.verifier() == embedded.verifier
-    assert rollup.token() == embedded.system.token.address and rollup.pot() == embedded.system.rewards.address
-    member = embedded.members[0]
-    with pytest.raises(NotParticipant):
-        embedded.system.token.approve(rollup.address, 1, sender=member)
-    again = connect_rollup(embedded.system, rollup.address)
-    assert again.root() == rollup.root() and again.seats() == () and again.last_turn() == 0
-    for wrong in (embedded.system.token.address, member.address):
-        with pytest.raises(ValueError, match="bytes of code"):
-            connect_rollup(embedded.system, wrong)
-    with pytest.raises(OutOfRange) as short:
-        deploy_rollup(
-            embedded.system, embedded.verifier, embedded.deployer, RollupParameters(turn=10, force=19)
-        )
-    assert (short.value.got, short.value.lowest) == (19, 20)
-    with pytest.raises(MissingPower) as powerless:
-        rollup._send(member, "push", entry(9, 0, 0, 1, 2))
-    assert powerless.value.power == PUSHER_ROLE
-
-
-def test_client_has_a_method_for_every_function_and_a_dataclass_for_every_event():
-    abi = compile_contracts(system_sources())["IRollup"].abi
-    functions = {e["name"] for e in abi if e["type"] == "function"} - {"push"}  # contracts push
-    missing = {snake(function) for function in functions} - set(dir(Rollup))
-    assert not missing, f"Rollup has no method for {missing}"
-    events = [e for e in abi if e["type"] == "event"]
-    assert len(events) == 10 and AccountEscaped in EVENTS.values()
-    for event in events:
-        assert from_names(EVENTS[event["name"]], {part["name"]: 0 for part in event["inputs"]})
+def test_deployment_keeps_its_parameters_and_refuses_others():
+    with open_chain() as node:
+        made = Stage(node)
+        assert made.rollup.parameters() == RULES and made.rollup.verifier() == made.verifier
+        assert made.rollup.token() == made.system.token.address
+        assert made.rollup.pot() == made.system.rewards.address
+        with pytest.raises(OutOfRange) as short:
+            Stage(node, RollupParameters(turn=10, force=19))
+        assert (short.value.got, short.value.lowest) == (19, 20)

@@ -13,6 +13,7 @@ from bfl_ref.consent.identity import (
     account_did,
     address_of,
     current,
+    ethr_did,
     key_did,
     resolve,
     rotate,
@@ -23,6 +24,10 @@ PUBLISHED = "did:key:zQ3shokFTS3brHcDQrn82RUDfCZESWL1ZdCEJwekUDPQiYBme"
 PUBLISHED_KEY = bytes.fromhex("03874c15c7fda20e539c6e5ba573c139884c351188799f5458b4b41f7924f235cd")
 # Example of the did:pkh draft.
 ACCOUNT = "did:pkh:eip155:1:0xb9c5714089478a327f09197987f16f9e5d936e8a"
+
+# Example of Veramo's README, with the address that its resolver makes of the key.
+ETHR_KEY = "0328939c3dc5af29fe52fea2ab97019d256a6ffd17e7bbc09405e15466f253c910"
+ETHR, ETHR_ADDRESS = f"did:ethr:0x{ETHR_KEY}", "0xcaf3C37a127793a4934a7e2831FfEDD9E83Cc8b1"
 
 A, B, C = (Account.from_key(keccak(text=name)) for name in "abc")
 
@@ -53,9 +58,38 @@ def test_a_keys_two_identifiers_stand_for_one_account():
     assert address_of(did(A)) == A.address == address_of(account_did(A.address, 5))
 
 
+def test_ethr_did_of_the_published_example_resolves_without_a_registry():
+    document = resolve(ETHR)
+    account, key = document["verificationMethod"]
+    assert account["id"] == f"{ETHR}#controller" and key["id"] == f"{ETHR}#controllerKey"
+    assert account["blockchainAccountId"] == f"eip155:1:{ETHR_ADDRESS}"
+    assert key["type"] == "EcdsaSecp256k1VerificationKey2019" and key["publicKeyHex"] == ETHR_KEY
+    assert document["authentication"] == document["assertionMethod"] == [account["id"], key["id"]]
+    assert address_of(ETHR) == ETHR_ADDRESS and ethr_did(bytes.fromhex(ETHR_KEY), 1) == ETHR
+    named = ethr_did(ETHR_ADDRESS, 31337)
+    assert named == f"did:ethr:0x7a69:{ETHR_ADDRESS}" and address_of(named) == ETHR_ADDRESS
+    (only,) = resolve(named)["verificationMethod"]
+    assert only["blockchainAccountId"] == f"eip155:31337:{ETHR_ADDRESS}"
+    assert only["type"] == "EcdsaSecp256k1RecoveryMethod2020" and only["controller"] == named
+
+
+def test_ethr_did_rotates_like_the_others():
+    before, after = ethr_did(A.address, 31337), ethr_did(B.address, 31337)
+    assert current(before, [rotate(A, B, 10, (before, after))]) == after
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        "did:ethr:",
+        "did:ethr:mainnet:" + ETHR_ADDRESS,
+        "did:ethr:0x01:" + ETHR_ADDRESS,
+        "did:ethr:1:" + ETHR_ADDRESS,
+        "did:ethr::" + ETHR_ADDRESS[:-1],
+        "did:ethr:" + ETHR_ADDRESS[:-1] + "B",
+        "did:ethr:0x02" + 64 * "f",
+        "did:ethr:0x04" + ETHR_KEY[2:],
+        ETHR.upper(),
         "",
         "did:web:example.com",
         "did:key:",

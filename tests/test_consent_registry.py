@@ -3,36 +3,31 @@
 from dataclasses import replace
 
 import pytest
-from consent_cases import FROM, RECIPIENT, TERMS, UNTIL, Clinic, open_clinic, patient
-from eth_utils import keccak
+from consent_cases import FROM, RECIPIENT, UNTIL, Clinic, open_clinic, patient
 
 from bfl_ref.chain import errors
 from bfl_ref.chain.compile import compile_contracts, system_sources
+from bfl_ref.chain.events import (
+    AccessAllowed,
+    AccessDenied,
+    ConsentGranted,
+    ConsentWithdrawn,
+    RecordEnrolled,
+    RecordErased,
+    StatusListPosted,
+)
 from bfl_ref.chain.node import open_chain
-from bfl_ref.chain.records import Content, from_names, snake
+from bfl_ref.chain.records import ConsentState, Content, Denial
+from bfl_ref.chain.transactions import transact
 from bfl_ref.consent import (
     ConsentRegistry,
     StatusList,
-    connect_consent,
     consent_id,
-    deploy_consent,
     fetch,
     publish,
     sign,
     verify,
     withdrawal_message,
-)
-from bfl_ref.consent.registry import (
-    _EVENTS,
-    AccessAllowed,
-    AccessDenied,
-    ConsentGranted,
-    ConsentState,
-    ConsentWithdrawn,
-    Denial,
-    RecordEnrolled,
-    RecordErased,
-    StatusListPosted,
 )
 from bfl_ref.consent.status_list import MalformedStatusList
 from bfl_ref.store import FolderStore, cid_of
@@ -156,16 +151,13 @@ def test_credential_of_elsewhere_is_refused_by_the_contract(embedded):
 
 
 def connect_other(clinic: Clinic) -> ConsentRegistry:
-    return deploy_consent(clinic.system, clinic.system.node.accounts[9])
-
-
-def test_registry_is_found_by_its_address_and_nothing_else(embedded):
-    again = connect_consent(embedded.system, embedded.registry.address)
-    assert again.status_version_of(embedded.hospital.address) == 1
-    assert again.status_root_of(embedded.hospital.address) == StatusList().root
-    for wrong in (embedded.hospital.address, embedded.system.vault.address):
-        with pytest.raises(ValueError, match="bytes of code"):
-            connect_consent(embedded.system, wrong)
+    """Another registry of the same consortium."""
+    system, artifact = clinic.system, compile_contracts(system_sources())["ConsentRegistry"]
+    factory = system.node.web3.eth.contract(abi=artifact.abi, bytecode=artifact.bytecode)
+    constructor = factory.constructor(system.consortium.address)
+    address = transact(system.node, constructor, system.node.accounts[9])["contractAddress"]
+    contract = system.node.web3.eth.contract(address, abi=artifact.abi, decode_tuples=True)
+    return ConsentRegistry(system.node, contract, [artifact.abi], {})
 
 
 def test_patient_needs_no_hospital(embedded):
@@ -196,20 +188,6 @@ def test_gas_of_each_call_stays_below_what_is_promised(embedded):
     assert used["grantMany"][0] / 20 < 50_000 and used["erase"][0] / 20 < 11_000
     assert used["enrol"][1] / 20 < 29_000
     assert used["postStatusList"][0] < 95_000
-
-
-def test_client_is_complete():
-    abi = compile_contracts(system_sources())["IConsentRegistry"].abi
-    functions = {snake(entry["name"]) for entry in abi if entry["type"] == "function"}
-    assert not functions - set(dir(ConsentRegistry))
-    examples = {"address": "0x", "bytes32": bytes(32), "string": "", "uint8": 1}
-    for entry in (entry for entry in abi if entry["type"] == "event"):
-        values = {
-            p["name"]: 0x55 if p["name"].endswith("Codec") else examples.get(p["type"], 1)
-            for p in entry["inputs"]
-        }
-        assert from_names(_EVENTS[entry["name"]], values)
-    assert TERMS.to_abi()[3] == keccak(text="leaf")
 
 
 def test_status_list_must_be_a_file(embedded):

@@ -290,6 +290,7 @@ def test_help_says_of_every_option_what_it_does_its_range_and_default(capsys: py
         ),
         *("--aggregators", "--threshold", "--noise", "--epsilon", "--delta", "--mechanism", "--budget"),
         "--ledgers",
+        *("--consent", "--withdraw"),
         *("--model", "--chain", "--chain-id", "--seed", "--out"),
     ]
     help_of = dict(options)
@@ -351,6 +352,12 @@ def hospital(i: int) -> str:
         (["--features", "all"], "got 'all'", "'plain' or 'clinical'"),
         (["--aggregators", "6"], "got 6", "aggregators: expected 2 to 5"),
         (["--threshold", "1"], "got 1", "threshold: expected 2 to 5"),
+        (["--consent", "0"], "--consent", "expected a share above 0 to 1, got 0"),
+        (["--consent", "1.5"], "--consent", "got 1.5"),
+        (["--consent", "1", "--protocol", "basic"], "--consent", "expected --protocol verified, got basic"),
+        (["--consent", "1", "--epsilon", "3"], "--consent", "expected one of the two"),
+        (["--consent", "1", "--withdraw", "-1"], "--withdraw", "got -1"),
+        (["--consent", "1", "--rounds", "1"], "--withdraw", "0 with a single round, got 3"),
         (["--epsilon", "0"], "got 0.0", "epsilon: expected a finite number above 0"),
         (
             ["--epsilon", "3", "--delta", "0.001"],

@@ -15,7 +15,7 @@ from bfl_ref.statements.ranges import Ranges
 @pytest.mark.parametrize("name", NAMES)
 def test_check_trace_right_trace_passes(name):
     c = case(name)
-    check_trace(c.setup.air, c.trace, c.public)
+    check_trace(c.setup.air, c.trace, c.public, c.data)
 
 
 def test_check_trace_wrong_cell_names_constraint_and_rows():

@@ -177,14 +177,14 @@ def test_committed_column_of_too_high_a_degree_is_refused_by_the_final_polynomia
 class Forgetful(Setup):
     """A transcript that skips the public inputs."""
 
-    def binding(self, public, domain):
+    def binding(self, public, domain, data=b""):
         return super().binding(public[:0], domain)
 
 
 class Homeless(Setup):
     """A transcript that skips the domain."""
 
-    def binding(self, public, domain):
+    def binding(self, public, domain, data=b""):
         return super().binding(public, type(domain)())
 
 
@@ -204,7 +204,7 @@ def test_prover_who_does_not_grind_is_refused():
     right = c.setup.params.to_bytes()
 
     class Claiming(Setup):
-        def binding(self, public, domain):
+        def binding(self, public, domain, data=b""):
             return super().binding(public, domain).replace(self.params.to_bytes(), right, 1)
 
     own = Claiming(**vars(c.setup) | {"params": replace(c.setup.params, grinding_bits=0)})

@@ -36,7 +36,7 @@ def run(program, frame):
                 values.append(values[a] * values[b])
             case "const":
                 values.append(base(a))
-            case "beta" | "lam":
+            case "beta" | "lam" | "data":
                 values.append(getattr(frame, code))
             case _:
                 values.append(getattr(frame, code)[a])
@@ -53,8 +53,8 @@ def test_record_runs_to_the_same_values_as_the_air(name):
 
     short = list(elements(50, len(air.short_values(F.Zeros(air.public_inputs)))))
     public = list(elements(51, air.public_inputs))
-    beta, lam = Ext(elements(52, 5)), Ext(elements(53, 5))
-    frame = Frame(cells(10), cells(30), short, public, lambda c: base(c % F.order), beta, lam)
+    challenges = [Ext(elements(52 + i, 5)) for i in range(3)]
+    frame = Frame(cells(10), cells(30), short, public, lambda c: base(c % F.order), *challenges)
     expected = [(c.kind, c.row, c.name, c.value) for c in constraints(air, frame)]
     assert run(record(air), frame) == expected
 
@@ -92,8 +92,8 @@ def test_composition_plain_and_compiled_agree_on_any_codewords(name, seed, extra
     k_pre, k_main, k_aux = right.air.widths
     length = 1 << right.log_quotient + extra
     codewords = tuple(elements(seed + i, k, length) for i, k in enumerate((k_pre, k_main, 5 * k_aux)))
-    challenges = Challenges(*(Ext(elements(seed + 3 + i, 5)) for i in range(3)))
-    public = elements(seed + 6, right.air.public_inputs)
+    challenges = Challenges(*(Ext(elements(seed + 3 + i, 5)) for i in range(4)))
+    public = elements(seed + 7, right.air.public_inputs)
     arguments = right.air, right.program, codewords, right.log_quotient, public, challenges
     assert composition(*arguments) == compiled(*arguments)
 

@@ -23,14 +23,16 @@ from bfl_ref.statements.ranges import Ranges
 @pytest.mark.parametrize("name", NAMES)
 def test_prove_right_trace_is_accepted(name):
     c = case(name)
-    proof = prove(c.setup, c.trace, c.public, DOMAIN)
-    verify(c.setup, proof, c.public.tolist(), DOMAIN)
+    proof = prove(c.setup, c.trace, c.public, DOMAIN, c.data)
+    verify(c.setup, proof, c.public.tolist(), DOMAIN, c.data)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_prove_plain_and_fast_give_the_same_bytes(name):
     c = case(name)
-    plain, fast = (prove(c.setup, c.trace, c.public, DOMAIN, rng=rng(1), kernels=k) for k in (PLAIN, FAST))
+    plain, fast = (
+        prove(c.setup, c.trace, c.public, DOMAIN, c.data, rng=rng(1), kernels=k) for k in (PLAIN, FAST)
+    )
     assert plain == fast
 
 
@@ -46,7 +48,7 @@ def test_prove_wrong_cell_is_refused_before_anything_is_said(name):
     trace = c.trace.copy()
     trace[0, 6] += base(1)
     with pytest.raises(ValueError, match=f"breaks {c.setup.air.name}"):
-        prove(c.setup, trace, c.public, DOMAIN)
+        prove(c.setup, trace, c.public, DOMAIN, c.data)
 
 
 def test_prove_wrong_shape_says_expected_and_got():

@@ -32,12 +32,12 @@ from bfl_ref.statements.fibonacci import Fibonacci
 @cache
 def honest(name="fibonacci") -> bytes:
     c = case(name)
-    return prove(c.setup, c.trace, c.public, DOMAIN, rng=rng(11))
+    return prove(c.setup, c.trace, c.public, DOMAIN, c.data, rng=rng(11))
 
 
 def check(data: bytes, name="fibonacci", public=None, domain=DOMAIN):
     c = case(name)
-    verify(c.setup, data, c.public.tolist() if public is None else public, domain)
+    verify(c.setup, data, c.public.tolist() if public is None else public, domain, c.data)
 
 
 def changed(name="fibonacci", **fields) -> bytes:
@@ -205,12 +205,16 @@ def test_verify_swapped_roots_are_refused():
 
 
 def test_every_named_rejection_has_its_test():
-    """FoldMismatch, FinalMismatch, DeepMismatch need a dishonest prover: test_stark_dishonest.py."""
+    """FoldMismatch, FinalMismatch, DeepMismatch need a dishonest prover: test_stark_dishonest.py. BadPublicData needs data:
+    test_stark_public_data.py.
+    """
     named = {cls.__name__ for cls in RejectedProof.__subclasses__()}
     here = {name for name in globals() if isinstance(getattr(rejections, name, None), type)} - {
         "RejectedProof"
     }
-    assert named == here | {"FoldMismatch", "FinalMismatch"} and DeepMismatch.__name__ in named
+    assert (
+        named == here | {"FoldMismatch", "FinalMismatch", "BadPublicData"} and DeepMismatch.__name__ in named
+    )
 
 
 TINY_SEED = 5

@@ -16,8 +16,9 @@ import pytest
 from consent_cases import Clinic, open_clinic, patient
 from eth_utils import keccak
 
+from bfl_ref.chain.events import AccessDenied, RecordErased
 from bfl_ref.chain.node import open_chain
-from bfl_ref.consent.registry import AccessDenied, Denial, RecordErased
+from bfl_ref.chain.records import Denial
 from bfl_ref.sealing import public_key
 from bfl_ref.store import FolderStore
 from bfl_ref.vault import FileKeys, Step, Vault, ask, check_receipt, open_release, proceed, receipt_of
@@ -279,7 +280,9 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 folder, source, talk, permission = Path(sys.argv[2]), *map(int, sys.argv[3:])
 from consent_cases import open_clinic
+from bfl_ref.chain.events import AccessDenied, RecordErased
 from bfl_ref.chain.node import open_chain
+from bfl_ref.chain.records import Denial
 from bfl_ref.sealing import public_key
 from bfl_ref.store import FolderStore
 from bfl_ref.vault import FileKeys, Vault, ask, proceed

@@ -36,6 +36,7 @@ from web3.exceptions import Web3Exception
 from web3.types import RPCEndpoint, RPCResponse
 
 from .compile import CONTRACTS
+from .evm import QuickVM
 
 GAS_LIMIT = 60_000_000  # of a block, embedded and anvil
 FUNDS_WEI = 10**24
@@ -140,7 +141,7 @@ def _backend(keys: tuple[LocalAccount, ...]) -> PyEVMBackend:
     )
     funded = {"balance": FUNDS_WEI, "nonce": 0, "code": b"", "storage": {}}
     state = {bytes.fromhex(key.address[2:]): funded for key in keys}
-    return _Backend(genesis_parameters=genesis, genesis_state=state)
+    return _Backend(genesis_parameters=genesis, genesis_state=state, vm_configuration=((0, QuickVM),))
 
 
 class _Backend(PyEVMBackend):

@@ -68,6 +68,27 @@ class SecretState(IntEnum):
     LOST = 5
 
 
+class ConsentState(IntEnum):
+    NONE = 0
+    GRANTED = 1
+    WITHDRAWN = 2
+
+
+class Denial(IntEnum):
+    """Why access is denied; of several reasons the first."""
+
+    NONE = 0
+    NOT_GRANTED = 1
+    WITHDRAWN = 2
+    ERASED = 3
+    WRONG_GRANTEE = 4
+    WRONG_PURPOSE = 5
+    NOT_YET_VALID = 6
+    EXPIRED = 7
+    STATUS_UNPROVEN = 8
+    REVOKED = 9
+
+
 @dataclass(frozen=True)
 class Content:
     """A file kept off chain. cid: where it is. digest: 32 bytes, the protocol's own digest of what it holds."""
@@ -265,7 +286,10 @@ class Round:
 
 @dataclass(frozen=True)
 class Participation:
-    """What a member did in a round. commitment: zeros if none; cid, codec: of its update, as the contract keeps them."""
+    """What a member did in a round. commitment: zeros if none; cid, codec: of its update, as the contract keeps them.
+
+    voted_for: number of a candidate, 0: it did not vote.
+    """
 
     commitment: bytes
     cid: bytes
@@ -273,7 +297,7 @@ class Participation:
     rows: int
     selected: bool
     submitted: bool
-    voted: bool
+    voted_for: int
 
 
 def from_abi(kind: Any, value: Any) -> Any:

@@ -1,59 +1,88 @@
-"""Client of the rollup's contract, and its deployment beside a system. Conventions as in `clients`.
-
-Amounts are in its own units, 1/1000 token. What entries are, and who makes data and proofs of a batch: `bfl_ref.rollup`.
-"""
+"""Client of the rollup's contract. Conventions as in `clients`; accounts, entries and roots as in the package `rollup`."""
 
 from collections.abc import Sequence
-from dataclasses import astuple
+from dataclasses import dataclass
 
 from eth_account.signers.local import LocalAccount
 from eth_utils import keccak
 
-from .beside import connect_beside, deploy_beside
-from .contracts import System
+from ..rollup.accounts import KEY, Account, Digest
+from ..rollup.signatures import Domain4
+from ..stark.field import from_bytes
+from ..statements.poseidon2 import DIGEST
 from .events import AccountOpened, BatchSettled
 from .records import from_abi
-from .rollup_records import (
-    AccountState,
-    Digest,
-    Leaf,
-    QueueItem,
-    RollupParameters,
-    SequencerSeat,
-    number_of,
-    packed,
-    unpacked,
-)
 from .transactions import Client
 
-PUSHER_ROLE = keccak(text="PUSHER_ROLE")
-UNIT = 10**15  # of the token's smallest unit
+
+@dataclass(frozen=True)
+class RollupParameters:
+    """turn, force, delay: blocks of a sequencer's turn, that an item may wait, before what left is paid.
+
+    run: entries of one push at most.  bond, fee: of a sequencer, and what of a lost one is for who froze the rollup.
+    """
+
+    turn: int = 10
+    force: int = 10_000
+    delay: int = 10
+    run: int = 128
+    bond: int = 0
+    fee: int = 0
+
+
+@dataclass(frozen=True)
+class AccountState:
+    """What the main chain keeps of an account: values after the last batch, and what left it and waits for its owner."""
+
+    negative: int
+    positive: int
+    nonce: int
+    stake: int
+    balance: int
+    owed: int
+    claim_block: int
+    escaped: bool
+
+
+@dataclass(frozen=True)
+class QueueItem:
+    """A run of entries that batches have to take. digest: 240 bits of their keccak, and their number."""
+
+    digest: bytes
+    payer: str
+    amount: int
+    block_number: int
+
+
+@dataclass(frozen=True)
+class SequencerSeat:
+    """sequencer: zero: free.  from_turn, until_turn: first turn that it counts in, first in which it does no more."""
+
+    sequencer: str
+    from_turn: int
+    until_turn: int
 
 
 class Rollup(Client):
-    """IRollup: accounts and their queue, sequencers, batches, the ways out."""
+    """IRollup, IRollupQueue and ISequencers: who may enter, batch and leave."""
 
-    def open(self, key: Digest, *, sender: LocalAccount) -> int:
-        """The index of the sender's new account. key: (5,), digest of its first one-time key."""
-        events = self._send(sender, "open", number_of(key))
+    def open(self, key: Sequence[int], *, sender: LocalAccount) -> int:
+        """Opens the sender's account with its first key (5,); the index."""
+        events = self._send(sender, "open", _packed(key))
         return next(event.index for event in events if isinstance(event, AccountOpened))
 
     def deposit(self, index: int, amount: int, *, sender: LocalAccount) -> None:
+        """amount: units of 1/1000 token, of which the rollup has an allowance."""
         self._send(sender, "deposit", index, amount)
 
-    def rekey(self, key: Digest, *, sender: LocalAccount) -> None:
-        self._send(sender, "rekey", number_of(key))
+    def rekey(self, key: Sequence[int], *, sender: LocalAccount) -> None:
+        self._send(sender, "rekey", _packed(key))
 
     def exit_account(self, *, sender: LocalAccount) -> None:
         self._send(sender, "exitAccount")
 
-    def submit(self, data: bytes, new_root: Digest, proof: bytes, *, sender: LocalAccount) -> BatchSettled:
-        """Settles a batch. proof: for Domain(chain id, this contract, `batches()` + 1, "0x0")."""
-        said = data, packed(new_root, 8), proof
-        events = self._send(sender, "submit", *said, rehearsed=False)
-        return next(event for event in events if isinstance(event, BatchSettled))
-
     def register(self, *, sender: LocalAccount) -> None:
+        """Takes a sequencer's seat, for the bond."""
         self._send(sender, "register")
 
     def resign(self, sequencer: str, *, sender: LocalAccount) -> None:
@@ -62,46 +91,50 @@ class Rollup(Client):
     def pay_bond(self, to: str, *, sender: LocalAccount) -> None:
         self._send(sender, "payBond", to)
 
-    def freeze(self, *, sender: LocalAccount) -> None:
-        self._send(sender, "freeze")
+    def submit(self, data: bytes, new_root: Digest, proof: bytes, *, sender: LocalAccount) -> BatchSettled:
+        """A batch. Not rehearsed: its proof is verified once."""
+        events = self._send(sender, "submit", data, root_bytes(new_root), proof, rehearsed=False)
+        return next(event for event in events if isinstance(event, BatchSettled))
 
     def claim(self, *, sender: LocalAccount) -> None:
         self._send(sender, "claim")
 
-    def escape(self, index: int, leaf: Leaf, siblings: Sequence[Digest], *, sender: LocalAccount) -> None:
-        """siblings: (10, 8), the leaf's level first (`StateTree.siblings`)."""
-        closing = leaf.balance, leaf.stake, leaf.nonce, leaf.positive, leaf.negative
-        held = number_of(leaf.key), number_of(leaf.record), *closing
-        self._send(sender, "escape", index, held, [packed(each, 8) for each in siblings])
+    def freeze(self, *, sender: LocalAccount) -> None:
+        self._send(sender, "freeze")
+
+    def escape(
+        self, index: int, account: Account, siblings: Sequence[Digest], *, sender: LocalAccount
+    ) -> None:
+        """Once frozen: what the account holds under the last root is its owner's."""
+        leaf = _packed(account.key), _packed(account.record), *account.closing
+        self._send(sender, "escape", index, leaf, [root_bytes(sibling) for sibling in siblings])
 
     def refund(self, number: int, *, sender: LocalAccount) -> None:
         self._send(sender, "refund", number)
 
     def root(self) -> Digest:
         """(8,)"""
-        return unpacked(self._view("root"))
-
-    def domain(self) -> Digest:
-        """(4,): where lists are signed for."""
-        return tuple(self._view("domain"))
+        return tuple(int(x) for x in from_bytes(self._view("root")))
 
     def batches(self) -> int:
-        """Number of the last batch settled; the first is 1."""
+        """Settled so far."""
         return self._view("batches")
 
-    def opened(self) -> int:
-        return self._view("opened")
-
-    def inside(self) -> int:
-        return self._view("inside")
+    def queued(self) -> int:
+        """Number of the last item queued."""
+        return self._view("queued")
 
     def taken(self) -> int:
         """Number of the last item that a batch took."""
         return self._view("taken")
 
-    def queued(self) -> int:
-        """Number of the last item queued."""
-        return self._view("queued")
+    def inside(self) -> int:
+        """Units in accounts and queue."""
+        return self._view("inside")
+
+    def opened(self) -> int:
+        """Accounts: the next index."""
+        return self._view("opened")
 
     def item_of(self, number: int) -> QueueItem:
         return from_abi(QueueItem, self._view("itemOf", number))
@@ -109,9 +142,9 @@ class Rollup(Client):
     def index_of(self, owner: str) -> int:
         return self._view("indexOf", owner)
 
-    def indices_of(self, owners: Sequence[str]) -> tuple[int, ...]:
-        """1,024 for who has no account."""
-        return tuple(self._view("indicesOf", list(owners)))
+    def account_number_of(self, owner: str) -> int:
+        """1 + its index; 0: none."""
+        return self._view("accountNumberOf", owner)
 
     def owner_of(self, index: int) -> str:
         return self._view("ownerOf", index)
@@ -122,36 +155,41 @@ class Rollup(Client):
     def account_of(self, owner: str) -> AccountState:
         return from_abi(AccountState, self._view("accountOf", owner))
 
-    def slots_of(self, owners: Sequence[str]) -> tuple[int, ...]:
-        """Of each, AccountState packed, `negative` lowest; 0 without an account."""
-        return tuple(self._view("slotsOf", list(owners)))
+    def takes(self, entries: int, units: int) -> bool:
+        """Whether a push of so many would be queued now."""
+        return self._view("takes", entries, units)
 
     def is_frozen(self) -> bool:
         return self._view("isFrozen")
 
     def is_overdue(self) -> bool:
-        """Whether an item waits for longer than it may, as of the last block."""
         return self._view("isOverdue")
 
-    def turn_of(self, block_number: int) -> int:
-        return self._view("turnOf", block_number)
-
-    def in_turn(self, turn: int) -> str:
-        """The zero address: nobody."""
-        return self._view("inTurn", turn)
-
-    def last_turn(self) -> int:
-        return self._view("lastTurn")
+    def slots_of(self, owners: Sequence[str]) -> tuple[int, ...]:
+        """As AccountState packs them, negative lowest; 0: no account."""
+        return tuple(self._view("slotsOf", list(owners)))
 
     def seats(self) -> tuple[SequencerSeat, ...]:
-        return tuple(from_abi(SequencerSeat, each) for each in self._view("seats"))
+        """All that were ever taken, in their order."""
+        return tuple(from_abi(SequencerSeat, seat) for seat in self._view("seats"))
 
     def bonds_owed_to(self, account: str) -> int:
-        """Smallest unit."""
         return self._view("bondsOwedTo", account)
 
-    def pot(self) -> str:
-        return self._view("pot")
+    def last_turn(self) -> int:
+        """In which the last batch was settled."""
+        return self._view("lastTurn")
+
+    def in_turn(self, turn: int) -> str:
+        """Whose turn it is; the zero address: nobody's."""
+        return self._view("inTurn", turn)
+
+    def turn_of(self, block: int) -> int:
+        return self._view("turnOf", block)
+
+    def domain(self) -> Domain4:
+        """Where lists are signed for."""
+        return tuple(self._view("domain"))
 
     def parameters(self) -> RollupParameters:
         return from_abi(RollupParameters, self._view("parameters"))
@@ -159,11 +197,14 @@ class Rollup(Client):
     def verifier(self) -> str:
         return self._view("verifier")
 
-    def token(self) -> str:
-        return self._view("token")
+    def pot(self) -> str:
+        return self._view("pot")
 
     def consortium(self) -> str:
         return self._view("consortium")
+
+    def token(self) -> str:
+        return self._view("token")
 
     def data_of(self, settled: BatchSettled) -> bytes:
         """The data of a batch, from its transaction's calldata. ValueError if they are not those that the contract saw."""
@@ -174,19 +215,17 @@ class Rollup(Client):
         return arguments["data"]
 
 
-def deploy_rollup(
-    system: System, verifier: str, deployer: LocalAccount, parameters: RollupParameters | None = None
-) -> Rollup:
-    """A rollup of the system's consortium and token. verifier: address of the contract that checks its batches.
-
-    It may hold tokens, so that members can pay in and register, once they voted for its SYSTEM_ROLE; contracts that hand in
-    evidence and rewards need PUSHER_ROLE by vote as well. Lost bonds go to the system's rewards. Its events begin in a later
-    block than the chain's last one now. OutOfRange for parameters that it cannot have.
-    """
-    places = system.consortium.address, system.token.address, verifier, system.rewards.address
-    return deploy_beside(system, Rollup, deployer, *places, astuple(parameters or RollupParameters()))
+def root_bytes(digest: Digest) -> bytes:
+    """bytes32: eight elements of 4 bytes, the first one highest. ValueError for another number of them."""
+    return _bytes(digest, DIGEST)
 
 
-def connect_rollup(system: System, address: str) -> Rollup:
-    """The rollup at an address. ValueError if other code stands there, or one of another consortium."""
-    return connect_beside(system, Rollup, address)
+def _packed(elements: Sequence[int]) -> int:
+    """uint160 of five elements."""
+    return int.from_bytes(_bytes(elements, KEY), "big")
+
+
+def _bytes(elements: Sequence[int], count: int) -> bytes:
+    if len(elements) != count:
+        raise ValueError(f"expected {count} elements, got {elements}")
+    return b"".join(x.to_bytes(4, "big") for x in elements)

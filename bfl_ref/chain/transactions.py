@@ -70,17 +70,6 @@ class Client:
         mine = (log for log in logs if log["address"] == self.address)
         return [from_log(self._decoders[bytes(log["topics"][0])].process_log(log)) for log in mine]
 
-    def history(self, first_block: int, last_block: int) -> list[Event]:
-        """Its events in these blocks, both included, in order."""
-        logs: list[Any] = []
-        for block in range(first_block, last_block + 1, BLOCKS_A_QUERY):
-            until = min(block + BLOCKS_A_QUERY - 1, last_block)
-            logs += self.node.web3.eth.get_logs(
-                {"fromBlock": block, "toBlock": until, "address": self.address}
-            )
-        logs.sort(key=lambda log: (log["blockNumber"], log["logIndex"]))
-        return self.events(logs)
-
 
 def named(error: Web3Exception, abis: list[list[dict[str, Any]]]) -> ContractError:
     """What web3 raised for a revert, as the error that the contract declares."""
@@ -94,8 +83,8 @@ def transact(node: Node, call: Any, sender: LocalAccount, rehearsed: bool = True
     What cannot succeed shows before it is sent: no transaction then, no nonce used, no block. A chain of one's own runs the
     call once and allows all the gas that a transaction may have; elsewhere gas costs money, and it is estimated. Either is
     asked of the pending block: deadlines count blocks, and it is the next block that the transaction comes into.
-    rehearsed: False for what takes a chain of one's own seconds, a proof, and is not run twice there: a refusal comes too,
-    by its name, but from a mined transaction.
+    rehearsed: False for what a chain of one's own takes longest for, a proof, and is not run twice there: a refusal comes
+    too, by its name, but from a mined transaction.
     """
     eth = node.web3.eth
     fields: TxParams = {

@@ -187,11 +187,30 @@ def verify(
     ):
         if expected != got:
             raise kind(expected, got)
+    verify_signature(terms, domain, signature)
+    if canonical_json(document(terms, domain, signature)) != canonical_json(credential):
+        raise MalformedCredential("the document that the signed terms give", "another")
+    verify_terms(terms, now_s, grantee=grantee, purpose=purpose, resource=resource, status=status)
+    return terms
+
+
+def verify_signature(terms: Terms, domain: Domain, signature: bytes) -> None:
+    """NotSignedByHolder unless the patient signed these terms for this domain."""
     signer = _signer(terms, domain, signature)
     if signer != terms.holder:
         raise NotSignedByHolder(terms.holder, signer)
-    if canonical_json(document(terms, domain, signature)) != canonical_json(credential):
-        raise MalformedCredential("the document that the signed terms give", "another")
+
+
+def verify_terms(
+    terms: Terms,
+    now_s: int,
+    *,
+    grantee: str | None = None,
+    purpose: Purpose | None = None,
+    resource: bytes | None = None,
+    status: StatusList | None = None,
+) -> None:
+    """The first reason against terms that are signed: time, grantee, purpose, resource, status, as for `verify`."""
     if now_s < terms.valid_from_s:
         raise NotYetValid(terms.valid_from_s, now_s)
     if now_s >= terms.valid_until_s:
@@ -205,7 +224,6 @@ def verify(
             raise refusal(said, wanted)
     if status is not None and status.is_revoked(terms.status_index):
         raise Revoked("an unset bit", f"bit {terms.status_index} set")
-    return terms
 
 
 def rfc3339(time_s: int) -> str:

@@ -2,17 +2,22 @@
 
     did:key:z<base58btc(0xe7 0x01 | compressed secp256k1 key)>       a key
     did:pkh:eip155:<chain id>:<address>                               an account: the key's hash, or a contract
+    did:ethr:[<chain id in hex>:]<address or compressed key>          the same; no chain id: 1
 
-Both say by themselves what they stand for, so both are for ever the same key or account: neither method can change keys.
+All say by themselves what they stand for. Of did:ethr only the document is made that an identity without entries in an
+ERC-1056 registry has: no such registry is deployed here, none is asked, and no network goes by a name. So each is for ever
+the same key or account, and no method changes keys.
 `Rotation` is this package's own addition: a statement, signed by the old and by the new account, that the new one takes
 over, followed by `current`. What it is not: it ends nothing. The old key can still sign; consents granted by the old account
 are withdrawn by the old account; who withholds the statement keeps a verifier at the old one; and a thief of the old key can
 make such a statement too, which is why two of them by one account stop everything (`ForkedRotation`) instead of the first
 winning.
 
-Sources: did:key 0.7 and did:pkh (W3C CCG drafts), Multikey of W3C Controlled Identifiers 1.0, CAIP-10, EIP-55.
+Sources: did:key 0.7 and did:pkh (W3C CCG drafts), the ETHR DID method specification, Multikey of W3C Controlled Identifiers
+1.0, CAIP-10, EIP-55.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +26,7 @@ from coincurve import PublicKey
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_account.signers.local import LocalAccount
-from eth_utils import is_checksum_address, keccak, to_checksum_address
+from eth_utils import keccak, to_checksum_address
 from multiformats import multibase, multicodec
 
 _CODEC = "secp256k1-pub"
@@ -37,7 +42,7 @@ _ROTATION = {
 
 
 class UnresolvableDid(ValueError):
-    """Text that is no did:key of secp256k1 and no did:pkh of an EVM chain in its one spelling. did, why."""
+    """Text that is no did:key of secp256k1, no did:pkh or did:ethr of an EVM chain in a known spelling. did, why."""
 
     def __init__(self, did: object, why: str) -> None:
         super().__init__(f"{did!r} does not resolve: {why}")
@@ -71,16 +76,34 @@ def account_did(address: str, chain_id: int) -> str:
     return f"did:pkh:eip155:{chain_id}:{to_checksum_address(address)}"
 
 
+def ethr_did(who: str | bytes, chain_id: int) -> str:
+    """did:ethr of an account (its address), or of a secp256k1 key. ValueError for text that is no address, or no key."""
+    network = "" if chain_id == 1 else f"{chain_id:#x}:"
+    name = to_checksum_address(who) if isinstance(who, str) else f"0x{PublicKey(who).format().hex()}"
+    return f"did:ethr:{network}{name}"
+
+
 def address_of(did: str) -> str:
-    """The account (checksummed) that a DID stands for: did:pkh names it, did:key's key hashes to it. UnresolvableDid."""
+    """The account (checksummed) that a DID stands for: by its name, or its key hashes to it. UnresolvableDid."""
     if did.startswith("did:key:"):
-        return to_checksum_address(keccak(_key_of(did).format(compressed=False)[1:])[12:])
-    return _account_of(did)[1]
+        return _address(_key_of(did))
+    return _account_of(did)[1] if not did.startswith("did:ethr:") else _ethr_of(did)[1]
 
 
 def resolve(did: str) -> dict[str, Any]:
-    """The DID document. One verification method, for authentication and assertion. UnresolvableDid."""
-    if did.startswith("did:key:"):
+    """The DID document. Its verification methods are for authentication and assertion. UnresolvableDid."""
+    more = []
+    if did.startswith("did:ethr:"):
+        chain_id, address, key = _ethr_of(did)
+        fragment, contexts = "controller", [_CONTEXT, _RECOVERY]
+        kind = {
+            "type": "EcdsaSecp256k1RecoveryMethod2020",
+            "blockchainAccountId": f"eip155:{chain_id}:{address}",
+        }
+        if key is not None:
+            said = {"type": "EcdsaSecp256k1VerificationKey2019", "publicKeyHex": key.format().hex()}
+            more = [{"id": f"{did}#controllerKey", "controller": did, **said}]
+    elif did.startswith("did:key:"):
         _key_of(did)
         fragment = did.removeprefix("did:key:")
         contexts = [_CONTEXT, "https://w3id.org/security/multikey/v1"]
@@ -91,13 +114,14 @@ def resolve(did: str) -> dict[str, Any]:
         contexts = [_CONTEXT, _RECOVERY]
         account = f"eip155:{chain_id}:{did.rpartition(':')[2]}"
         kind = {"type": "EcdsaSecp256k1RecoveryMethod2020", "blockchainAccountId": account}
-    method = {"id": f"{did}#{fragment}", "controller": did, **kind}
+    methods = [{"id": f"{did}#{fragment}", "controller": did, **kind}, *more]
+    names = [method["id"] for method in methods]
     return {
         "@context": contexts,
         "id": did,
-        "verificationMethod": [method],
-        "authentication": [method["id"]],
-        "assertionMethod": [method["id"]],
+        "verificationMethod": methods,
+        "authentication": names,
+        "assertionMethod": names,
     }
 
 
@@ -166,6 +190,36 @@ def _did_of(account: LocalAccount) -> str:
     return key_did(PublicKey.from_secret(bytes(account.key)).format())
 
 
+def _address(key: PublicKey) -> str:
+    return to_checksum_address(keccak(key.format(compressed=False)[1:])[12:])
+
+
+def _ethr_of(did: str) -> tuple[int, str, PublicKey | None]:
+    """(chain id, checksummed address, the key if it is in the name)."""
+    network, _, name = did.removeprefix("did:ethr:").rpartition(":")
+    if network and not re.fullmatch("0x[1-9a-f][0-9a-f]*", network):
+        raise UnresolvableDid(did, f"expected a chain id like 0x1, got {network!r}")
+    chain_id = int(network, 16) if network else 1
+    if re.fullmatch("0x0[23][0-9a-f]{64}", name):
+        try:
+            key = PublicKey(bytes.fromhex(name[2:]))
+        except ValueError as error:
+            raise UnresolvableDid(did, str(error)) from None
+        return chain_id, _address(key), key
+    return chain_id, _checksummed(did, name), None
+
+
+def _checksummed(did: str, address: str) -> str:
+    """All lower case, or mixed with the right checksum."""
+    try:
+        checksummed = to_checksum_address(address)
+    except ValueError as error:
+        raise UnresolvableDid(did, str(error)) from None
+    if address not in (address.lower(), checksummed):
+        raise UnresolvableDid(did, f"expected the checksum of {checksummed}, got {address}")
+    return checksummed
+
+
 def _key_of(did: str) -> PublicKey:
     try:
         codec, key = multicodec.unwrap(multibase.decode(did.removeprefix("did:key:")))
@@ -181,17 +235,13 @@ def _key_of(did: str) -> PublicKey:
 
 
 def _account_of(did: str) -> tuple[int, str]:
-    """(chain id, checksummed address). The address may be all lower case, or mixed with the right checksum."""
+    """(chain id, checksummed address)."""
     parts: Sequence[str] = did.split(":") if isinstance(did, str) else ()
     if len(parts) != 5 or parts[:3] != ["did", "pkh", "eip155"]:
-        raise UnresolvableDid(did, "expected did:key:z... or did:pkh:eip155:<chain id>:<address>")
+        raise UnresolvableDid(
+            did, "expected did:key:z..., did:pkh:eip155:<chain id>:<address> or did:ethr:..."
+        )
     chain, address = parts[3:]
     if not chain.isascii() or not chain.isdigit() or str(int(chain)) != chain:
         raise UnresolvableDid(did, f"expected a chain id, got {chain!r}")
-    try:
-        checksummed = to_checksum_address(address)
-    except ValueError as error:
-        raise UnresolvableDid(did, str(error)) from None
-    if address != address.lower() and not is_checksum_address(address):
-        raise UnresolvableDid(did, f"expected the checksum of {checksummed}, got {address}")
-    return int(chain), checksummed
+    return int(chain), _checksummed(did, address)

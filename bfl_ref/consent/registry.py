@@ -1,118 +1,16 @@
-"""The consent contract: what it tells, its client, its deployment. Conventions as in `chain.clients`.
-
-The registry holds no power in the system, so it is deployed beside one, at any time, and found by its address.
-"""
+"""Client of the consent contract. Conventions as in `chain.clients`. It holds no power in the system, and asks none."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any
 
 from eth_account.signers.local import LocalAccount
 
-from ..chain.beside import connect_beside, deploy_beside
-from ..chain.contracts import System
-from ..chain.events import Event
-from ..chain.records import Content, from_names
+from ..chain.events import AccessAllowed, AccessDenied, ConsentGranted, Event
+from ..chain.records import ConsentState, Content, Denial
 from ..chain.transactions import BLOCKS_A_QUERY, Client
 from .status_list import StatusProof
 from .terms import Domain, Terms
-
-
-class ConsentState(IntEnum):
-    NONE = 0
-    GRANTED = 1
-    WITHDRAWN = 2
-
-
-class Denial(IntEnum):
-    """Why access is denied; of several reasons the first."""
-
-    NONE = 0
-    NOT_GRANTED = 1
-    WITHDRAWN = 2
-    ERASED = 3
-    WRONG_GRANTEE = 4
-    WRONG_PURPOSE = 5
-    NOT_YET_VALID = 6
-    EXPIRED = 7
-    STATUS_UNPROVEN = 8
-    REVOKED = 9
-
-
-@dataclass(frozen=True)
-class ConsentGranted(Event):
-    consent_id: bytes
-    holder: str
-    grantee: str
-    custodian: str
-    resource: bytes
-    purpose: str
-    valid_from: int
-    valid_until: int
-    status_index: int
-
-
-@dataclass(frozen=True)
-class ConsentWithdrawn(Event):
-    consent_id: bytes
-    holder: str
-
-
-@dataclass(frozen=True)
-class AccessAllowed(Event):
-    request_id: int
-    consent_id: bytes
-    grantee: str
-    custodian: str
-    resource: bytes
-    purpose: str
-    recipient: bytes
-
-
-@dataclass(frozen=True)
-class AccessDenied(Event):
-    request_id: int
-    consent_id: bytes
-    caller: str
-    purpose: str
-    reason: Denial
-
-
-@dataclass(frozen=True)
-class StatusListPosted(Event):
-    """status: the list's file; its digest is the Merkle root."""
-
-    custodian: str
-    version: int
-    status: Content
-
-
-@dataclass(frozen=True)
-class RecordEnrolled(Event):
-    custodian: str
-    resource: bytes
-    holder: str
-
-
-@dataclass(frozen=True)
-class RecordErased(Event):
-    custodian: str
-    resource: bytes
-
-
-_EVENTS: dict[str, type[Event]] = {
-    kind.__name__: kind
-    for kind in (
-        ConsentGranted,
-        ConsentWithdrawn,
-        AccessAllowed,
-        AccessDenied,
-        StatusListPosted,
-        RecordEnrolled,
-        RecordErased,
-    )
-}
 
 
 @dataclass(frozen=True)
@@ -156,6 +54,9 @@ class ConsentRegistry(Client):
     def post_status_list(self, status: Content, *, sender: LocalAccount) -> None:
         self._send(sender, "postStatusList", status.to_abi())
 
+    def post_consents(self, consents: Content, *, sender: LocalAccount) -> None:
+        self._send(sender, "postConsents", consents.to_abi())
+
     def erase(self, resources: Sequence[bytes], *, sender: LocalAccount) -> None:
         """Some 1,500 fit into one transaction."""
         self._send(sender, "erase", list(resources))
@@ -180,6 +81,16 @@ class ConsentRegistry(Client):
     def status_version_of(self, custodian: str) -> int:
         return self._view("statusVersionOf", custodian)
 
+    def is_posted(self, custodian: str, consent_id: bytes, path: Sequence[bytes]) -> bool:
+        return self._view("isPosted", custodian, consent_id, list(path))
+
+    def consents_root_of(self, custodian: str) -> bytes:
+        """Zeros if it has posted none."""
+        return self._view("consentsRootOf", custodian)
+
+    def consents_version_of(self, custodian: str) -> int:
+        return self._view("consentsVersionOf", custodian)
+
     def requests(self) -> int:
         """Number of the last request."""
         return self._view("requests")
@@ -192,15 +103,16 @@ class ConsentRegistry(Client):
         """Where signatures for this contract count."""
         return Domain(self.node.web3.eth.chain_id, self.address)
 
-    def events(self, logs: Sequence[Any]) -> list[Event]:
-        """The logs of this contract, decoded, in their order."""
-        return [self._told(log) for log in logs if log["address"] == self.address]
-
-    def _told(self, log: Any) -> Event:
-        decoded = self._decoders[bytes(log["topics"][0])].process_log(log)
-        kind = _EVENTS[decoded["event"]]
-        where = decoded["transactionHash"].to_0x_hex(), decoded["address"]
-        return kind(decoded["blockNumber"], decoded["logIndex"], *where, **from_names(kind, decoded["args"]))
+    def history(self, first_block: int, last_block: int) -> list[Event]:
+        """Its events in these blocks, both included, in order."""
+        logs: list[Any] = []
+        for block in range(first_block, last_block + 1, BLOCKS_A_QUERY):
+            until = min(block + BLOCKS_A_QUERY - 1, last_block)
+            logs += self.node.web3.eth.get_logs(
+                {"fromBlock": block, "toBlock": until, "address": self.address}
+            )
+        logs.sort(key=lambda log: (log["blockNumber"], log["logIndex"]))
+        return self.events(logs)
 
     def answer_to(self, request_id: int, last_block: int) -> AccessAllowed | AccessDenied | None:
         """The answer to a request, if it stands in a block up to this one. Looks in the latest blocks first."""
@@ -212,13 +124,3 @@ class ConsentRegistry(Client):
                 if isinstance(event, AccessAllowed | AccessDenied):
                     return event
         return None
-
-
-def deploy_consent(system: System, deployer: LocalAccount) -> ConsentRegistry:
-    """A registry of the system's consortium. Its events begin in a later block than the chain's last one now."""
-    return deploy_beside(system, ConsentRegistry, deployer, system.consortium.address)
-
-
-def connect_consent(system: System, address: str) -> ConsentRegistry:
-    """The registry at an address. ValueError if other code stands there, or one of another consortium."""
-    return connect_beside(system, ConsentRegistry, address)

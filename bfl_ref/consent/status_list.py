@@ -21,9 +21,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from eth_utils import keccak
-
 from .terms import STATUS_ENTRIES
+from .tree import merkle_path, merkle_tree
 
 _BYTES = STATUS_ENTRIES // 8
 _WORD = 32
@@ -105,22 +104,12 @@ class StatusList:
 
     def proof(self, index: int) -> StatusProof:
         word = _checked(index) // 256
-        node, path = WORDS + word, []
-        while node > 1:
-            path.append(self._tree[node ^ 1])
-            node //= 2
-        return StatusProof(self.bits[_WORD * word : _WORD * (word + 1)], tuple(path))
+        return StatusProof(self.bits[_WORD * word : _WORD * (word + 1)], merkle_path(self._tree, word))
 
     @cached_property
     def _tree(self) -> list[bytes]:
-        """Node i has children 2i and 2i + 1; node 1 is the root, the last 512 are the leaves."""
-        tree = [b""] * WORDS
-        for w in range(WORDS):
-            place = w.to_bytes(32) + self.bits[_WORD * w : _WORD * (w + 1)]
-            tree.append(keccak(keccak(place)))
-        for i in range(WORDS - 1, 0, -1):
-            tree[i] = keccak(b"".join(sorted(tree[2 * i : 2 * i + 2])))
-        return tree
+        words = (self.bits[_WORD * w : _WORD * (w + 1)] for w in range(WORDS))
+        return merkle_tree([w.to_bytes(32) + word for w, word in enumerate(words)])
 
 
 def free_index(taken: Collection[int], rng: Callable[[int], bytes]) -> int:

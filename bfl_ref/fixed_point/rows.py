@@ -135,6 +135,15 @@ class Rows:
         leaves = compress_each(leaf_inputs(self.v[part], self.y[part], self.salts[part]))
         return segment_digest(leaves.reshape(-1, DIGEST).view(F), self.halves)
 
+    def only(self, which: np.ndarray) -> "Rows":
+        """These rows, in new arrays. which (n,) bool or row numbers."""
+        return Rows(self.v[which], self.y[which], self.salts[which].view(F))
+
+    def forget(self, which: np.ndarray) -> None:
+        """Overwrites salts, values and labels of these rows with zeros, in place. which (n,) bool or row numbers."""
+        for array in (self.salts.view(np.ndarray), self.v, self.y):
+            array[which] = 0
+
 
 def commit_rows(x: np.ndarray, y: np.ndarray, rng: Callable[[int], bytes]) -> Rows:
     """Quantise x (n, d), y (n,) and draw a fresh salt for each leaf. rng(k): k random bytes."""

@@ -1,6 +1,6 @@
 """A round of one hospital, a federation without a chain, and the scores of an integer model."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -75,12 +75,20 @@ def federated(federation: "Federation", rounds: int, hyper: Hyper) -> np.ndarray
     if hyper.noise:
         raise ValueError(f"expected noise 0 (it needs seeds and a beacon: train_round), got {hyper.noise}")
     silos = [(quantise(silo.x_train), silo.y_train) for silo in federation.silos]
-    w = initial_weights(len(federation.feature_names))
-    silent = np.zeros_like(w)
-    for _ in range(rounds):
+    start = initial_weights(len(federation.feature_names))
+    return [start, *replay(start, [silos] * rounds, hyper)][-1]
+
+
+def replay(
+    w: np.ndarray, rounds: Sequence[Sequence[tuple[np.ndarray, np.ndarray]]], hyper: Hyper
+) -> list[np.ndarray]:
+    """The models after each round that begins with w, without noise. rounds: the rows (v, y) of each hospital in each."""
+    models, silent = [], np.zeros_like(w)
+    for silos in rounds:
         updates = [list(trajectory(w, v, y, hyper, lambda s: silent))[-1] for v, y in silos]
         w = aggregate(w, updates, [len(y) for _, y in silos])
-    return w
+        models.append(w)
+    return models
 
 
 def probabilities(w: np.ndarray, x: np.ndarray) -> np.ndarray:

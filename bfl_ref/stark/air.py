@@ -13,7 +13,7 @@ Kinds of constraint, each divided by the polynomial that vanishes on the rows wh
 Kinds of column: `main` (the secret trace), `preprocessed` (long and public: committed once, its root is part
 of the AIR's identity), `periodic` (short and fixed), `public` (short, its values are public inputs). The last
 two repeat with a period that divides n and are evaluated by the verifier itself; they are read on the current
-row only. Lookups: lookup.py.
+row only. Lookups: lookup.py. Public data, too long for public inputs: public_data.py.
 """
 
 import re
@@ -26,6 +26,7 @@ import numpy as np
 
 from .field import F
 from .lookup import Fraction, batches, lookup_constraints
+from .public_data import data_step
 
 Columns = list[tuple[str, int | None]]  # (name, width); None: a single value, read as `cur.name`
 
@@ -41,9 +42,10 @@ class Air:
     public        name -> range of the public inputs which the column repeats
     public_inputs how many field elements the verifier is handed
     lookup_degree largest degree that a lookup constraint may have: more means fewer extension columns
+    data_width    elements in a row of the public data (`datum`); 0: a statement without data
 
     Raises ValueError for a length that is not a power of two, a period that does not divide it, a name used
-    twice.
+    twice, data without lookups (their challenge weighs the data).
     """
 
     def __init__(
@@ -57,11 +59,12 @@ class Air:
         public: Mapping[str, range] | None = None,
         public_inputs: int = 0,
         lookup_degree: int = 3,
+        data_width: int = 0,
     ):
         if length < 2 or length & (length - 1):
             raise ValueError(f"trace length must be a power of two, at least 2; got {length}")
         self.name, self.length, self.public_inputs = name, length, public_inputs
-        self.lookup_degree = lookup_degree
+        self.lookup_degree, self.data_width = lookup_degree, data_width
         self.main_columns = _parse(main)
         self.preprocessed = {key: F(np.asarray(v, np.uint32)) for key, v in (preprocessed or {}).items()}
         self.periodic = {key: F(np.asarray(v, np.uint32)) for key, v in (periodic or {}).items()}
@@ -69,6 +72,10 @@ class Air:
         self._refuse_bad_columns()
         self.lookup_batches: list[list[int]] = []  # none while the degrees are taken that the plan needs
         self.lookup_batches = self._plan_lookups()
+        if data_width < 0 or (data_width and not self.lookup_batches):
+            raise ValueError(
+                f"data of width {data_width} in {name}: expected 0 or more, and lookups beside them"
+            )
 
     def transition(self, cur: Any, nxt: Any, k: Callable[[int], Any]) -> Iterable[tuple[str, Any]]:
         """Yield (name, polynomial) that vanish on every row but the last. `k(5)` is the constant 5."""
@@ -81,6 +88,13 @@ class Air:
     def lookups(self, cur: Any, k: Callable[[int], Any]) -> Iterable[Fraction]:
         """Yield the fractions whose sum over all rows must be zero (lookup.py)."""
         return ()
+
+    def datum(self, cur: Any, k: Callable[[int], Any]) -> tuple[Any, Sequence[Any]]:
+        """(selector, data_width values) on a row: where the selector is 1, the values are the next row of the data.
+
+        The AIR's own constraints keep the selector 0 or 1 on every row but the last, where it says nothing.
+        """
+        raise NotImplementedError(f"{self.name} has data, but does not say which rows carry them")
 
     def boundary(
         self, cur: Any, public: Sequence[Any], k: Callable[[int], Any]
@@ -100,8 +114,9 @@ class Air:
 
     @property
     def widths(self) -> tuple[int, int, int]:
-        """Number of preprocessed, main and auxiliary (lookup, extension field) columns."""
-        return _count(self.preprocessed_columns), _count(self.main_columns), len(self.lookup_batches)
+        """Number of preprocessed, main and auxiliary (extension field: lookups, then the data's) columns."""
+        k_aux = len(self.lookup_batches) + bool(self.data_width)
+        return _count(self.preprocessed_columns), _count(self.main_columns), k_aux
 
     def preprocessed_trace(self) -> F:
         """(k_pre, n): the preprocessed columns one below the other."""
@@ -116,6 +131,13 @@ class Air:
     def fractions(self, frame: "Frame") -> list[Fraction]:
         """The lookups' fractions on a frame."""
         return list(self.lookups(fields(self, frame, frame.cur, with_short=True), frame.k))
+
+    def datum_on(self, frame: "Frame") -> tuple[Any, Sequence[Any]]:
+        """The datum's selector and values on a frame. ValueError for another number of values than `data_width`."""
+        selector, values = self.datum(fields(self, frame, frame.cur, with_short=True), frame.k)
+        if len(values) != self.data_width:
+            raise ValueError(f"a datum of {self.name} has {self.data_width} values; got {len(values)}")
+        return selector, values
 
     def _refuse_bad_columns(self) -> None:
         names = [n for n, _ in [*self.main_columns, *self.preprocessed_columns, *self.short_columns]]
@@ -149,7 +171,7 @@ class Frame:
 
     cur, nxt: committed columns (preprocessed, main, auxiliary) on a row and on the next;  short: periodic and
     public columns on the row;  public: public inputs;  beta, lam: lookup challenges (None without lookups);
-    k: int -> constant.
+    k: int -> constant;  data: T of the public data (None without).
     """
 
     cur: Sequence[Any]
@@ -159,6 +181,7 @@ class Frame:
     k: Callable[[int], Any]
     beta: Any = None
     lam: Any = None
+    data: Any = None
 
 
 @dataclass(frozen=True)
@@ -174,14 +197,20 @@ class Constraint:
 
 
 def constraints(air: Air, frame: Frame) -> list[Constraint]:
-    """All constraints in the order of the powers of alpha: transition, everywhere, lookups, boundary."""
+    """All constraints in the order of the powers of alpha: transition (the AIR's, the data's), everywhere,
+    lookups, boundary (the AIR's, the data's).
+    """
     cur = fields(air, frame, frame.cur, with_short=True)
     nxt = fields(air, frame, frame.nxt, with_short=False)
     found = [Constraint("transition", -1, *c) for c in air.transition(cur, nxt, frame.k)]
+    if air.data_width:
+        step = data_step(*air.datum_on(frame), frame.cur[-1], frame.nxt[-1], frame.lam)
+        found.append(Constraint("transition", -1, "data", step))
     found += [Constraint("everywhere", -1, *c) for c in air.everywhere(cur, nxt, frame.k)]
     if air.lookup_batches:
-        k_aux = len(air.lookup_batches)
-        aux, aux_next = frame.cur[-k_aux:], frame.nxt[-k_aux:]
+        first = len(frame.cur) - air.widths[2]
+        stop = first + len(air.lookup_batches)
+        aux, aux_next = frame.cur[first:stop], frame.nxt[first:stop]
         sums = lookup_constraints(
             air.fractions(frame), air.lookup_batches, aux, aux_next, frame.beta, frame.lam
         )
@@ -190,6 +219,9 @@ def constraints(air: Air, frame: Frame) -> list[Constraint]:
         if not 0 <= row < air.length:
             raise ValueError(f"boundary {name} names row {row} of a trace of {air.length} rows")
         found.append(Constraint("boundary", row, name, value))
+    if air.data_width:
+        found.append(Constraint("boundary", 0, "data start", frame.cur[-1] - frame.k(1)))
+        found.append(Constraint("boundary", air.length - 1, "data end", frame.cur[-1] - frame.data))
     return found
 
 
@@ -213,7 +245,7 @@ def degree_frame(air: Air, committed: int, short: Sequence[int]) -> Frame:
     cells = [Degree(committed)] * sum(air.widths)
     zero = Degree(0)
     return Frame(
-        cells, cells, [Degree(d) for d in short], [zero] * air.public_inputs, lambda c: zero, zero, zero
+        cells, cells, [Degree(d) for d in short], [zero] * air.public_inputs, lambda c: zero, zero, zero, zero
     )
 
 
@@ -232,11 +264,15 @@ def quotient_chunks(air: Air, blinding: int) -> int:
 
 
 def formulas(air: Air) -> list[tuple[str, str, Any]]:
-    """(kind, name, sympy expression) of every constraint; a cell of the next row carries a prime."""
+    """(kind, name, sympy expression) of every constraint; a cell of the next row carries a prime.
+
+    A: the data's column; T: what it ends with.
+    """
     import sympy
 
     k_aux = len(air.lookup_batches)
     names = labels([*air.preprocessed_columns, *air.main_columns]) + [f"aux[{i}]" for i in range(k_aux)]
+    names += ["A"] if air.data_width else []
     frame = Frame(
         cur=[sympy.Symbol(name) for name in names],
         nxt=[sympy.Symbol(name + "'") for name in names],
@@ -245,6 +281,7 @@ def formulas(air: Air) -> list[tuple[str, str, Any]]:
         k=sympy.Integer,
         beta=sympy.Symbol("beta"),
         lam=sympy.Symbol("lambda"),
+        data=sympy.Symbol("T"),
     )
     return [(c.kind, c.name, c.value) for c in constraints(air, frame)]
 

@@ -21,12 +21,13 @@ from .program import Program
 @dataclass(frozen=True)
 class Challenges:
     """Drawn by the verifier: alpha combines constraints; beta and lam are the lookups' (None without
-    lookups).
+    lookups). data: T, which lam makes of the public data (None without).
     """
 
     alpha: Ext
     beta: Ext | None
     lam: Ext | None
+    data: Ext | None = None
 
 
 def composition(
@@ -55,6 +56,7 @@ def composition(
         k=lambda c: base(c % F.order),
         beta=challenges.beta,
         lam=challenges.lam,
+        data=challenges.data,
     )
     found = constraints(air, frame)
     total = Ext.lift(np.zeros(1 << log_size, np.uint32).view(F))
@@ -86,13 +88,15 @@ def next_row(n: int, log_size: int) -> np.ndarray:
 
 def short_codewords(air: Air, public: F, log_size: int) -> list[F]:
     """Short columns on the coset: period 2^k values each, of which position i reads number i // (n / period)."""
-    found = []
-    for values in air.short_values(public):
-        period = len(values)
+    values = air.short_values(public)
+    found = dict[int, F]()
+    for period in {len(each) for each in values}:
+        same = [i for i, each in enumerate(values) if len(each) == period]  # extended together
         shift = pow(GENERATOR, air.length // period, F.order)
         log_period = log_size - log2(air.length // period)
-        found.append(lde(intt(values)[None, :], log_period, shift)[0])
-    return found
+        coefficients = intt(np.stack([values[i] for i in same]).view(F))
+        found.update(zip(same, lde(coefficients, log_period, shift), strict=True))
+    return [found[i] for i in range(len(values))]
 
 
 def short_at(air: Air, public: F, z: Ext) -> Sequence[Ext]:

@@ -104,6 +104,7 @@ class StarkParams:
         constraints: int = 4096,
         lookup_fractions: int = 0,
         lookup_width: int = 1,
+        data_elements: int = 0,
     ) -> Instance:
         """What the security calculator needs, for an AIR of this size (fields as in `Instance`)."""
         return Instance(
@@ -119,6 +120,7 @@ class StarkParams:
             constraints=constraints,
             lookup_fractions=lookup_fractions,
             lookup_width=lookup_width,
+            data_elements=data_elements,
         )
 
     @classmethod
@@ -139,7 +141,8 @@ class StarkParams:
         n: rows. columns: base columns opened at z and g z (preprocessed, main, five for each lookup column).
         degree: of the constraints.
 
-        folds: chosen if not given. sizes: constraints, lookup_fractions, lookup_width as in `Instance`.
+        folds: chosen if not given. sizes: constraints, lookup_fractions, lookup_width, data_elements as in
+        `Instance`.
         ValueError if the blow-up is too small for the degree, or no number of queries reaches the target.
         """
         if n < 2 or n & (n - 1):

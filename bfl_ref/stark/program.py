@@ -8,6 +8,7 @@ i's result is node i, and equal operations are recorded once.
     ("short", column, 0)                     periodic columns, then public columns, on the current row
     ("public", index, 0)                     public inputs
     ("beta", 0, 0)  ("lam", 0, 0)            lookup challenges in E
+    ("data", 0, 0)                           T of the public data in E
     ("const", value, 0)                      0 <= value < p
     ("add", node, node)  ("sub", node, node)  ("mul", node, node)
 """
@@ -56,7 +57,7 @@ class Program:
             if code in ("add", "sub", "mul"):
                 in_e.append(in_e[a] or in_e[b])
             else:
-                in_e.append(code in ("beta", "lam") or (code in ("cur", "nxt") and a >= first_aux))
+                in_e.append(code in ("beta", "lam", "data") or (code in ("cur", "nxt") and a >= first_aux))
         return in_e
 
 
@@ -126,6 +127,7 @@ def record(air: Air) -> Program:
         k=recorder.const,
         beta=recorder.node("beta"),
         lam=recorder.node("lam"),
+        data=recorder.node("data"),
     )
     found = constraints(air, frame)
     for c in found:

@@ -15,6 +15,7 @@ from .lookup import auxiliary_trace
 from .merkle import SALT_BYTES
 from .params import StarkParams
 from .poly import blind, divide_linear
+from .public_data import data_column, data_sum, own_elements
 from .setup import Columns, Domain, Setup, commit_columns
 from .trace import check_trace, trace_frame
 from .transcript import TAG_AUX, TAG_MAIN, TAG_OPENED, TAG_QUOTIENT, Transcript
@@ -27,6 +28,7 @@ def prove(
     trace: F,
     public: F | Sequence[int],
     domain: Domain,
+    data: bytes = b"",
     *,
     rng: Rng = secrets.token_bytes,
     kernels: Kernels = FAST,
@@ -34,23 +36,24 @@ def prove(
 ) -> bytes:
     """The bytes of a proof that `trace` satisfies the AIR with these public inputs; it reveals nothing else.
 
-    trace: (k_main, n).  public: canonical elements.  rng(k): k random bytes, from the operating system
-    outside tests. progress: called with the name of each phase as it begins.  ValueError names every
-    constraint that the trace breaks.
+    trace: (k_main, n).  public: canonical elements.  data: of a statement with data, as public_data.py has them.
+    rng(k): k random bytes, from the operating system outside tests.  progress: called with the name of each phase as
+    it begins.  ValueError names every constraint that the trace breaks, or what is wrong with the data.
     """
     air, params, shape = setup.air, setup.params, setup.shape
     public = base(public)
+    known = own_elements(data, air.data_width, air.length)
     _, k_main, k_aux = air.widths
     degree = quotient_degree(air, params.blinding)
     unseen = (
         degree + 1 == 1 << setup.log_quotient
     )  # a false quotient's degree could then not be told from a right one's
     if unseen or trace.shape != (k_main, air.length) or public.shape != (air.public_inputs,):
-        check_trace(air, trace, public)
+        check_trace(air, trace, public, data)
     none = np.empty((0, params.length), np.uint32).view(F)
 
     progress("0 bind")
-    transcript = Transcript(setup.binding(public, domain))
+    transcript = Transcript(setup.binding(public, domain, data))
 
     progress("1 main trace")
     main = commit_secret(kernels.intt(trace), params, rng, kernels)
@@ -60,22 +63,25 @@ def prove(
         committed["preprocessed"] = setup.preprocessed
 
     progress("2 lookups")
-    beta = lam = None
+    beta = lam = total = None
     if k_aux:
         beta, lam = transcript.draw_element(), transcript.draw_element()
-        fractions = air.fractions(trace_frame(air, trace, public))
-        columns = auxiliary_trace(fractions, air.lookup_batches, beta, lam, air.length)
+        frame = trace_frame(air, trace, public)
+        columns = auxiliary_trace(air.fractions(frame), air.lookup_batches, beta, lam, air.length)
+        if air.data_width:
+            total = data_sum(known, lam)
+            columns = Ext.concatenate([columns, data_column(*air.datum_on(frame), lam, air.length)])
         committed["aux"] = commit_secret(kernels.intt(base_columns(columns)), params, rng, kernels)
         transcript.absorb(TAG_AUX, committed["aux"].tree.root)
 
     progress("3 composition")
-    challenges = Challenges(transcript.draw_element(), beta, lam)
+    challenges = Challenges(transcript.draw_element(), beta, lam, total)
     names = ("preprocessed", "main", "aux")
     codewords = tuple(committed[name].codeword if name in committed else none for name in names)
     values = kernels.composition(air, setup.program, codewords, setup.log_quotient, public, challenges)
     quotient = Ext(kernels.interpolate(values.coeffs))
     if quotient.coeffs[:, degree + 1 :].any():
-        check_trace(air, trace, public)
+        check_trace(air, trace, public, data)
         raise AssertionError("the quotient has too high a degree, but the trace breaks no constraint")
     mask = random_base((EXTENSION_DEGREE, params.degree_bound), rng)
     chunks = masked_chunks(quotient, setup.chunks, params, rng)

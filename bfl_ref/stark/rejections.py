@@ -28,6 +28,16 @@ class BadPublicInput(RejectedProof):
     """Phase 0: a public input is missing, surplus, or not below p."""
 
 
+class BadPublicData(RejectedProof):
+    """Phase 0: the data are `index` bytes (`value` is then 0), which are not whole rows, or more than a trace can carry.
+    Phase 2: element `index` of the data is `value`, not below p.
+    """
+
+    def __init__(self, index: int, value: int):
+        super().__init__(f"element {index} is {value}, not below p" if value else f"got {index} bytes")
+        self.index, self.value = index, value
+
+
 class BadLength(RejectedProof):
     """Phase 0: the bytes are not as long as the counts in them say."""
 

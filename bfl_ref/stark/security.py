@@ -7,6 +7,7 @@ bias of a draw), e(M) the probability that a random point of a curve of degree M
 than the curve's own coefficients, L the most codewords within theta:
 
     lookups        L (fractions n) width / q             beta, lam:  a sum of fractions vanishes by chance
+    data           L (data elements) / q                 lam:        other data give the same sum by chance
     composition    L (constraints - 1) / q               alpha:      ePrint 2022/1216, Theorem 8 (ALI)
     out of domain  L deg / (q - n - N)                   z:          ePrint 2022/1216, Theorem 8 (DEEP)
     batching       e(M), M = columns + columns opened twice          powers of gamma
@@ -54,6 +55,7 @@ class Instance:
     constraints: int = 4096  # an upper bound serves: this term is far from the weakest
     lookup_fractions: int = 0  # a row, tables included
     lookup_width: int = 1  # columns combined into one looked-up value
+    data_elements: int = 0  # the most that a trace can carry: the degree in lam of the public data's sum
     digest_bits: int = 208
     field_order: float = FIELD_ORDER
 
@@ -142,6 +144,8 @@ def _terms(i: Instance, theta: float, list_size: float, slope: float, offset: fl
     errors = {}
     if i.lookup_fractions:
         errors["lookups"] = list_size * i.lookup_fractions * i.trace_length * i.lookup_width / order
+    if i.data_elements:
+        errors["data"] = list_size * i.data_elements / order
     errors["composition"] = list_size * max(i.constraints - 1, 1) / order
     errors["out of domain"] = list_size * identity / (order - i.trace_length - i.codeword_length)
     errors["batching"] = (2 * i.columns + i.quotient_columns) * (slope + offset)

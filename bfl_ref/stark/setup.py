@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from eth_utils import keccak
 
-from . import merkle
+from . import merkle, public_data
 from .air import Air, constraints, degree_frame, quotient_chunks, quotient_degree
 from .codec import Shape
 from .field import F, to_bytes
@@ -97,10 +97,11 @@ class Setup:
         """log2 of the coset on which the composition is evaluated: the least that holds all chunks."""
         return log2(self.air.length) + (self.chunks - 1).bit_length()
 
-    def binding(self, public: F, domain: Domain) -> bytes:
+    def binding(self, public: F, domain: Domain, data: bytes = b"") -> bytes:
         """Phase 0: everything that a proof is about, before the prover says a word."""
         inputs = len(public).to_bytes(2, "big") + to_bytes(public)
-        return PROTOCOL + self.air_id + self.params.to_bytes() + domain.to_bytes() + inputs
+        about = PROTOCOL + self.air_id + self.params.to_bytes() + domain.to_bytes() + inputs
+        return about + public_data.binding(data) if self.air.data_width else about
 
     @property
     def security(self) -> Security:
@@ -160,7 +161,7 @@ def _sizes(air: Air) -> dict[str, Any]:
     frame = degree_frame(air, 1, [1] * len(air.short_values(F.Zeros(air.public_inputs))))
     fractions = [f.width for f in air.fractions(frame)]
     count = len(constraints(air, frame))
-    sizes = {"constraints": count}
+    sizes = {"constraints": count, "data_elements": (air.length - 1) * air.data_width}
     return sizes | ({"lookup_fractions": len(fractions), "lookup_width": max(fractions)} if fractions else {})
 
 
@@ -168,4 +169,5 @@ def _air_id(air: Air, program: Program, chunks: int, root: bytes) -> bytes:
     short = [v.tolist() for v in air.periodic.values()]
     public = [(span.start, span.stop) for span in air.public.values()]
     shape = [air.name, air.length, air.widths, chunks, air.public_inputs, short, public]
+    shape += [air.data_width] if air.data_width else []
     return keccak(json.dumps(shape, separators=(",", ":")).encode() + program.canonical() + root)

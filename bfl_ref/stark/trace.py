@@ -7,6 +7,7 @@ import numpy as np
 
 from .air import Air, Frame, fields
 from .field import F
+from .public_data import faults, own_elements
 
 
 def trace_frame(
@@ -28,9 +29,9 @@ def trace_frame(
     )
 
 
-def check_trace(air: Air, trace: F, public: F) -> None:
+def check_trace(air: Air, trace: F, public: F, data: bytes | None = None) -> None:
     """Raise ValueError that names every broken constraint and its first rows; lookups are checked as
-    multisets.
+    multisets. data: which the selected rows must give, in order; without it only the selector is checked.
     """
     if trace.shape != (air.widths[1], air.length):
         raise ValueError(f"trace must be {(air.widths[1], air.length)} (columns, rows); got {trace.shape}")
@@ -58,5 +59,8 @@ def check_trace(air: Air, trace: F, public: F) -> None:
                 balance[j, *key] = (balance.get((j, *key), 0) + amount) % F.order
     unpaid = [tuple(key[1:]) for key, total in balance.items() if total]
     broken += [f"lookup: {len(unpaid)} unbalanced, e.g. {unpaid[:5]}"] if unpaid else []
+    if air.data_width or data:
+        expected = None if data is None else own_elements(data, air.data_width, air.length)
+        broken += faults(*air.datum_on(frame), expected, air.length)
     if broken:
         raise ValueError(f"trace breaks {air.name}: " + "; ".join(broken))

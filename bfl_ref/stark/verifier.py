@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from . import fri, merkle
+from . import fri, merkle, public_data
 from .air import Frame, constraints
 from .codec import Proof, check_header, decode
 from .composition import short_at, vanishing_at
@@ -19,28 +19,31 @@ from .setup import Domain, Setup
 from .transcript import TAG_AUX, TAG_MAIN, TAG_OPENED, TAG_QUOTIENT, Transcript
 
 
-def verify(setup: Setup, proof: bytes, public: Sequence[int], domain: Domain) -> None:
-    """Return None if the proof shows that somebody knows a trace of this AIR with these public inputs; else
+def verify(setup: Setup, proof: bytes, public: Sequence[int], domain: Domain, data: bytes = b"") -> None:
+    """Return None if the proof shows that somebody knows a trace of this AIR with these public inputs (and data); else
     raise.
 
-    public: integers, as they come from the outside.  Raises the RejectedProof subclass of the first check
-    that fails.
+    public: integers, as they come from the outside.  data: of a statement with data, as public_data.py has them.
+    Raises the RejectedProof subclass of the first check that fails.
     """
     air, params, shape = setup.air, setup.params, setup.shape
 
     # 0 bind
     check_header(proof, shape)
     inputs = _public_inputs(public, air.public_inputs)
+    public_data.check_length(data, air.data_width, air.length)
     said = decode(proof, shape)
-    transcript = Transcript(setup.binding(inputs, domain))
+    transcript = Transcript(setup.binding(inputs, domain, data))
 
     # 1 main trace
     transcript.absorb(TAG_MAIN, said.roots["main"])
 
     # 2 lookups
-    beta = lam = None
+    beta = lam = total = None
     if shape.aux:
         beta, lam = transcript.draw_element(), transcript.draw_element()
+        if air.data_width:
+            total = public_data.data_sum(public_data.elements(data), lam)
         transcript.absorb(TAG_AUX, said.roots["aux"])
 
     # 3 composition
@@ -49,7 +52,7 @@ def verify(setup: Setup, proof: bytes, public: Sequence[int], domain: Domain) ->
 
     # 4 out of domain
     z = transcript.draw_element()
-    composed = composition_at(setup, said.opened, inputs, z, alpha, beta, lam)
+    composed = composition_at(setup, said.opened, inputs, z, alpha, beta, lam, total)
     if composed != quotient_at(setup, said.opened, z):
         raise OodMismatch("constraints and quotient differ at the out-of-domain point")
     transcript.absorb(TAG_OPENED, said.opened.to_bytes())
@@ -76,9 +79,16 @@ def verify(setup: Setup, proof: bytes, public: Sequence[int], domain: Domain) ->
 
 
 def composition_at(
-    setup: Setup, opened: Ext, public: F, z: Ext, alpha: Ext, beta: Ext | None, lam: Ext | None
+    setup: Setup,
+    opened: Ext,
+    public: F,
+    z: Ext,
+    alpha: Ext,
+    beta: Ext | None,
+    lam: Ext | None,
+    data: Ext | None = None,
 ) -> Ext:
-    """sum_j alpha^j c_j(z) / Z_j(z) from the opened values."""
+    """sum_j alpha^j c_j(z) / Z_j(z) from the opened values. data: T, of a statement with data."""
     air = setup.air
     k_pre, k_main, k_aux = air.widths
     width = k_pre + k_main + EXTENSION_DEGREE * k_aux
@@ -97,6 +107,7 @@ def composition_at(
         k=lambda c: base(c % F.order),
         beta=beta,
         lam=lam,
+        data=data,
     )
     found = constraints(air, frame)
     vanishing = {key: vanishing_at(air.length, *key, z) for key in {(c.kind, c.row) for c in found}}

@@ -22,7 +22,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from eth_utils import keccak
 
-from ..consent.registry import AccessAllowed, ConsentRegistry, ConsentState, Denial
+from ..chain.events import AccessAllowed
+from ..chain.records import ConsentState, Denial
+from ..consent.registry import ConsentRegistry
 from ..consent.terms import Domain
 from ..sealing import Rng, seal, unseal
 from ..store import Store

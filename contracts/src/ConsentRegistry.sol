@@ -26,7 +26,8 @@ contract ConsentRegistry is IConsentRegistry, Governed, EIP712 {
         bool erased;
     }
 
-    struct StatusList {
+    /// @dev What a custodian posts again and again: only the last one counts.
+    struct Posted {
         bytes32 root;
         uint64 version;
     }
@@ -35,7 +36,8 @@ contract ConsentRegistry is IConsentRegistry, Governed, EIP712 {
     uint256 public override requests;
 
     mapping(bytes32 consentId => ConsentState) private _states;
-    mapping(address custodian => StatusList) private _lists;
+    mapping(address custodian => Posted) private _lists;
+    mapping(address custodian => Posted) private _consents;
     mapping(address custodian => mapping(bytes32 resource => Enrolment)) private _records;
 
     constructor(IConsortium consortium_) Governed(consortium_) EIP712("bfl_ref consent", "1") {}
@@ -107,9 +109,18 @@ contract ConsentRegistry is IConsentRegistry, Governed, EIP712 {
     function postStatusList(Content calldata list) external override {
         _callerAs(HOSPITAL);
         list.check();
-        StatusList storage own = _lists[msg.sender];
+        Posted storage own = _lists[msg.sender];
         own.root = list.digest;
         emit StatusListPosted(msg.sender, ++own.version, list.cid, list.digest, list.codec);
+    }
+
+    /// @inheritdoc IConsentRegistry
+    function postConsents(Content calldata consents) external override {
+        _callerAs(HOSPITAL);
+        consents.check();
+        Posted storage own = _consents[msg.sender];
+        own.root = consents.digest;
+        emit ConsentsPosted(msg.sender, ++own.version, consents.cid, consents.digest, consents.codec);
     }
 
     /// @inheritdoc IConsentRegistry
@@ -149,6 +160,27 @@ contract ConsentRegistry is IConsentRegistry, Governed, EIP712 {
     /// @inheritdoc IConsentRegistry
     function statusVersionOf(address custodian) external view override returns (uint64) {
         return _lists[custodian].version;
+    }
+
+    /// @inheritdoc IConsentRegistry
+    function isPosted(address custodian, bytes32 consentId, bytes32[] calldata path)
+        external
+        view
+        override
+        returns (bool)
+    {
+        bytes32 leaf = keccak256(bytes.concat(keccak256(abi.encode(consentId))));
+        return MerkleProof.verifyCalldata(path, _consents[custodian].root, leaf);
+    }
+
+    /// @inheritdoc IConsentRegistry
+    function consentsRootOf(address custodian) external view override returns (bytes32) {
+        return _consents[custodian].root;
+    }
+
+    /// @inheritdoc IConsentRegistry
+    function consentsVersionOf(address custodian) external view override returns (uint64) {
+        return _consents[custodian].version;
     }
 
     /// @inheritdoc IConsentRegistry

@@ -49,6 +49,13 @@ library Entries {
         return (entry >> 160) << 160;
     }
 
+    /// @notice The same of bytes in memory.
+    function readMemory(bytes memory data, uint256 offset) internal pure returns (uint256 entry) {
+        assembly ("memory-safe") {
+            entry := shr(64, mload(add(add(data, 32), offset)))
+        }
+    }
+
     function kind(uint256 entry) internal pure returns (uint256) {
         return (entry >> 160) & 15;
     }

@@ -84,9 +84,10 @@ abstract contract RollupExits is IRollup, Sequencers {
 
     /// @inheritdoc IRollup
     function slotsOf(address[] calldata owners) external view override returns (uint256[] memory slots) {
-        slots = indicesOf(owners); // written over
-        for (uint256 i = 0; i < slots.length; ++i) {
-            slots[i] = slots[i] == Entries.ACCOUNTS ? 0 : _slotOf(slots[i]);
+        slots = new uint256[](owners.length);
+        for (uint256 i = 0; i < owners.length; ++i) {
+            uint256 account = accountNumberOf(owners[i]);
+            if (account != 0) slots[i] = _slotOf(account - 1);
         }
     }
 

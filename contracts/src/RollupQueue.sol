@@ -138,12 +138,13 @@ abstract contract RollupQueue is IRollupQueue, Governed {
     }
 
     /// @inheritdoc IRollupQueue
-    function indicesOf(address[] calldata owners) public view override returns (uint256[] memory indices) {
-        indices = new uint256[](owners.length);
-        for (uint256 i = 0; i < owners.length; ++i) {
-            uint256 account = _holders[owners[i]].account;
-            indices[i] = account == 0 ? Entries.ACCOUNTS : account - 1;
-        }
+    function accountNumberOf(address owner) public view override returns (uint256) {
+        return _holders[owner].account;
+    }
+
+    /// @inheritdoc IRollupQueue
+    function takes(uint256 entries, uint256 units) external view override returns (bool) {
+        return !isFrozen && entries != 0 && entries <= _run && queued - taken < PLACES && inside + units < LIMIT;
     }
 
     /// @inheritdoc IRollupQueue

@@ -415,6 +415,35 @@ contract ConsentRegistryTest is ConsentDeployment {
         consents.postStatusList(content("list"));
     }
 
+    function test_postConsents_replacesTheRoot_andPathsLeadToIt() public {
+        Content memory file = content("consents");
+        (bytes32 first, bytes32 second) = (keccak256("first"), keccak256("second"));
+        bytes32 left = keccak256(bytes.concat(keccak256(abi.encode(first))));
+        bytes32 right = keccak256(bytes.concat(keccak256(abi.encode(second))));
+        file.digest = left < right ? keccak256(abi.encode(left, right)) : keccak256(abi.encode(right, left));
+        bytes32[] memory path = new bytes32[](1);
+        path[0] = right;
+        vm.assertTrue(!consents.isPosted(custodian, first, path), "before");
+        vm.expectEmit(address(consents));
+        emit IConsentRegistry.ConsentsPosted(custodian, 1, file.cid, file.digest, file.codec);
+        vm.prank(custodian);
+        consents.postConsents(file);
+        vm.assertEq(consents.consentsRootOf(custodian), file.digest);
+        vm.assertEq(consents.consentsVersionOf(custodian), 1);
+        vm.assertTrue(consents.isPosted(custodian, first, path), "posted");
+        vm.assertTrue(!consents.isPosted(custodian, second, path), "another path");
+        vm.assertTrue(!consents.isPosted(hospitals[1], first, path), "another hospital");
+        // posting grants no access
+        vm.assertEq(uint8(consents.stateOf(first)), 0);
+        file.digest = 0;
+        vm.expectRevert(abi.encodeWithSelector(InvalidContent.selector, file.cid, 0, file.codec));
+        vm.prank(custodian);
+        consents.postConsents(file);
+        vm.expectRevert(abi.encodeWithSelector(IConsortium.NotMember.selector, outsider));
+        vm.prank(outsider);
+        consents.postConsents(content("consents"));
+    }
+
     function test_erase_isFinalAndTheCustodiansOwn() public {
         bytes32[] memory list = new bytes32[](2);
         (list[0], list[1]) = (terms().resource, keccak256("second"));

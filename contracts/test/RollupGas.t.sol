@@ -9,6 +9,7 @@ import {RollupParameters} from "../src/interfaces/IRollup.sol";
 import {IStarkVerifier} from "../src/interfaces/IStarkVerifier.sol";
 import {Crowd} from "./Crowd.sol";
 import {origin} from "./RollupDeployment.sol";
+import {CredulousVerifier} from "./CredulousVerifier.sol";
 import {vm} from "./Vm.sol";
 
 /// @notice Cheat code that tells what the last call cost whom it was made to, the memory of the caller apart.
@@ -25,16 +26,6 @@ interface Meter {
 }
 
 Meter constant meter = Meter(address(vm));
-
-/// @notice Takes everything, so that what a batch costs besides its verification is measured.
-contract CredulousVerifier is IDataVerifier {
-    /// @inheritdoc IDataVerifier
-    function verify(bytes calldata, IStarkVerifier.Domain calldata, uint256[] calldata, bytes calldata)
-        external
-        pure
-        override
-    {}
-}
 
 /// @notice What a batch of 1,024 entries over 64 accounts costs the contract, its verification and its calldata apart: 64 lists of 14
 /// entries, of which each has 6 transfers, 1 lock, 1 unlock, 3 records, 2 accesses and ROTATE; 4 runs of 32 entries of the queue; 64 CLOSE

@@ -29,10 +29,8 @@ contract RollupQueueTest is RollupDeployment {
         vm.assertEq(rollup.opened(), 3);
         vm.assertEq(rollup.ownerOf(1), operators[2]);
         vm.assertEq(rollup.indexOf(auditor), 2);
-        uint256[] memory indices = rollup.indicesOf(cast);
-        for (uint256 i = 0; i < 8; ++i) {
-            vm.assertEq(indices[i], i == 0 ? 0 : i == 6 ? 1 : i == 7 ? 2 : 1024);
-        }
+        vm.assertEq(rollup.accountNumberOf(auditor), 3);
+        vm.assertEq(rollup.accountNumberOf(hospitals[3]), 0);
         QueueItem memory item = rollup.itemOf(2);
         vm.assertEq(item.digest, digestOf(entry(REKEY, 0, 1, KEY)));
         vm.assertEq(item.payer, operators[2]);

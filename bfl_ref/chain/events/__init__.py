@@ -6,6 +6,7 @@ A (cid, digest, codec) that an event carries is one `Content` here. Addresses ar
 from typing import Any
 
 from ..records import from_names
+from .consent import *  # noqa: F403
 from .event import Event
 from .governance import *  # noqa: F403
 from .membership import *  # noqa: F403

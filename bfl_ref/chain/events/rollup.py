@@ -1,4 +1,4 @@
-"""The rollup: accounts, the queue, batches, sequencers, and the ways out."""
+"""The rollup: accounts, queue, batches, sequencers, and its end."""
 
 from dataclasses import dataclass
 
@@ -35,6 +35,19 @@ class UnitsClaimed(Event):
 
 
 @dataclass(frozen=True)
+class AccountEscaped(Event):
+    index: int
+    amount: int
+
+
+@dataclass(frozen=True)
+class DepositRefunded(Event):
+    number: int
+    payer: str
+    amount: int
+
+
+@dataclass(frozen=True)
 class SequencerSeated(Event):
     sequencer: str
     seat: int
@@ -58,16 +71,3 @@ class RollupAbandoned(Event):
     by: str
     culprit: str
     item: int
-
-
-@dataclass(frozen=True)
-class AccountEscaped(Event):
-    index: int
-    amount: int
-
-
-@dataclass(frozen=True)
-class DepositRefunded(Event):
-    number: int
-    payer: str
-    amount: int

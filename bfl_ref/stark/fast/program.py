@@ -126,7 +126,7 @@ def lower(air: Air, program: Program, public: F, challenges: Challenges) -> Byte
                 values.append([low.emit(SHORT, 0, a)])
             case "public":
                 values.append([("imm", int(public[a]))])
-            case "beta" | "lam":
+            case "beta" | "lam" | "data":
                 values.append(challenge(getattr(challenges, name)))
             case "const":
                 values.append([("imm", a)])

@@ -63,7 +63,8 @@ enum Denial {
 /// the event.
 /// @dev A consent's id is the EIP-712 digest that its holder signs: it holds chain and contract, so a signature for elsewhere
 /// fits nothing here. Only the id is stored; the terms are in the log and come again with each request. Time is that of the
-/// block, which its proposer can move by seconds. Holds no power in the system. Nothing that names or describes a person may enter: accounts are pseudonyms, resources salted commitments.
+/// block, which its proposer can move by seconds. Holds no power in the system. Nothing that names or describes a person may enter:
+/// accounts are pseudonyms, resources salted commitments.
 interface IConsentRegistry is IGoverned {
     event ConsentGranted(
         bytes32 indexed consentId,
@@ -93,6 +94,11 @@ interface IConsentRegistry is IGoverned {
     /// @notice A custodian's status list in force from now on. `statusDigest` is its Merkle root.
     event StatusListPosted(
         address indexed custodian, uint64 version, bytes32 statusCid, bytes32 statusDigest, uint8 statusCodec
+    );
+    /// @notice The consents that a custodian trains under from now on, all of them, each with its patient's signature in the file.
+    /// `consentsDigest` is the root of the tree over their ids.
+    event ConsentsPosted(
+        address indexed custodian, uint64 version, bytes32 consentsCid, bytes32 consentsDigest, uint8 consentsCodec
     );
     /// @notice From now on `holder` can consent to the use of the custodian's record.
     event RecordEnrolled(address indexed custodian, bytes32 indexed resource, address indexed holder);
@@ -146,6 +152,11 @@ interface IConsentRegistry is IGoverned {
     /// @notice Replaces the caller's status list. Hospitals only.
     function postStatusList(Content calldata list) external;
 
+    /// @notice Replaces the consents that the caller trains under: thousands at once, by the root of the tree over their ids (leaf
+    /// keccak256(keccak256(abi.encode(id))), pairs sorted). Whether they are signed and in force, auditors check from the file: nobody
+    /// gets a record on their account. Hospitals only.
+    function postConsents(Content calldata consents) external;
+
     /// @notice Tombstones for records of which the caller is the custodian. Hospitals only.
     function erase(bytes32[] calldata resources) external;
 
@@ -162,6 +173,15 @@ interface IConsentRegistry is IGoverned {
 
     /// @notice How many lists a custodian has posted.
     function statusVersionOf(address custodian) external view returns (uint64);
+
+    /// @notice Whether a consent is among those that a custodian posted last. `path`: of its leaf, up to the root.
+    function isPosted(address custodian, bytes32 consentId, bytes32[] calldata path) external view returns (bool);
+
+    /// @notice Root over the consents that a custodian posted last; zero if it has posted none.
+    function consentsRootOf(address custodian) external view returns (bytes32);
+
+    /// @notice How often a custodian has posted consents.
+    function consentsVersionOf(address custodian) external view returns (uint64);
 
     /// @notice Number of the last request.
     function requests() external view returns (uint256);

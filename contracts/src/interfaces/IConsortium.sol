@@ -58,8 +58,8 @@ struct Power {
 /// Selection(consortium, vault, reputation, audits, parameters), Validators(consortium, vault, reputation, parameters),
 /// Contributions(consortium, committee, validators), Rewards(consortium, token, parameters), Settlement(consortium, reputation,
 /// rewards, contributions, selection, validators, audits, beacon, committee), RoundManager(consortium, Parts, parameters),
-/// PrivacyLedger(consortium), and at last, by the deployer, `seal` with SYSTEM_ROLE for all of them but the consortium and the
-/// privacy ledger, which no vote can touch; FREEZER_ROLE, MODEL_WRITER_ROLE and ROUNDS_ROLE for the round manager; SLASHER_ROLE
+/// PrivacyLedger(consortium), ConsentRegistry(consortium), and at last, by the deployer, `seal` with SYSTEM_ROLE for all of them but
+/// the consortium, the privacy ledger and the consent registry, which no vote can touch; FREEZER_ROLE, MODEL_WRITER_ROLE and ROUNDS_ROLE for the round manager; SLASHER_ROLE
 /// for beacon, audits, committee and validators; EVIDENCE_ROLE for settlement, selection and validators; PAYER_ROLE for
 /// settlement. Powers that a later contract brings are granted to it by vote.
 interface IConsortium is IAccessControl {

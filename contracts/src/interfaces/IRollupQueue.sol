@@ -95,11 +95,14 @@ interface IRollupQueue is IGoverned {
     /// @notice Whether an item waits for longer than it may.
     function isOverdue() external view returns (bool);
 
+    /// @notice Whether a push of so many entries, with deposits of so many units, would be queued now.
+    function takes(uint256 entries, uint256 units) external view returns (bool);
+
+    /// @notice 1 + the index of an owner's account; zero: it has none.
+    function accountNumberOf(address owner) external view returns (uint256);
+
     /// @notice The account of an owner; reverts with NoAccount.
     function indexOf(address owner) external view returns (uint256);
-
-    /// @notice The same of many, in their order; 1,024 without an account.
-    function indicesOf(address[] calldata owners) external view returns (uint256[] memory);
 
     /// @notice Who opened an account; reverts with UnknownAccount.
     function ownerOf(uint256 index) external view returns (address);
