@@ -51,8 +51,8 @@ NOTES_OF = {
 }
 CONSENT = (
     "Hospitals register rows under a research consent only; who withdraws after round 1 is not in round 2, and is erased. "
-    "What the model has learnt from a row stays in it. The baselines train on everybody's rows. Patients are played, each row "
-    "one of its own."
+    "What the model has learnt from a row stays in it. The baselines train on everybody's rows. Patients are played: each "
+    "row has one of its own."
 )
 NO_CONSENT = "No patient is asked: that is --consent."
 NO_PRIVACY = "No differential privacy: that is --epsilon."
@@ -87,6 +87,8 @@ def main(arguments: list[str] | None = None) -> int:
         print("\n" + report.audits_line(summary["audits"]))
     if "sharing" in summary:
         print(report.sharing_line(summary["sharing"]))
+    if "rollup" in summary:
+        print(report.rollup_line(summary["rollup"]))
     if "consent" in summary:
         print(report.consent_line(summary["consent"]))
     if "standings" in summary:
@@ -143,7 +145,7 @@ def run(options: argparse.Namespace, prepared: Prepared, folder: Path) -> dict[s
         store = folder / STORE_FOLDER
         ledgers = budgets(options, prepared, folder)
         patients = agreement(options, Path(kept))
-        said = training, prover, private, ledgers, sharing, keep, prepared.economy, patients
+        said = training, prover, private, ledgers, sharing, keep, prepared.economy, patients, prepared.layer2
         chain = on_chain(node, store, federation, config, options.dataset, *said)
         results = {**off_chain(federation, config), f"{options.protocol}_bfl": chain.figures()}
         summary = {
@@ -168,6 +170,8 @@ def run(options: argparse.Namespace, prepared: Prepared, folder: Path) -> dict[s
             summary["standings"] = chain.standings
             seats = {"aggregators": sharing.aggregators, "threshold": sharing.threshold}
             summary["sharing"] = {**seats, **chain.sharing()}
+        if prepared.layer2:
+            summary["rollup"] = chain.batches
         if patients:
             summary["consent"] = chain.consent
         if private:
@@ -231,6 +235,8 @@ def draw(federation: data.Federation, summary: dict[str, Any], chain: OnChain, f
         notes.append(report.audits_line(summary["audits"]))
     if "sharing" in summary:
         notes.append(report.sharing_line(summary["sharing"]))
+    if "rollup" in summary:
+        notes.append(report.rollup_line(summary["rollup"]))
     notes += [report.consent_line(summary["consent"]), CONSENT] if "consent" in summary else [NO_CONSENT]
     notes += [PRIVACY, *report.privacy_lines(summary["privacy"])] if "privacy" in summary else [NO_PRIVACY]
     tables = {"Rounds, as the chain records them": table}

@@ -13,7 +13,8 @@ from .aggregation import FLOATS
 from .chain.contracts import Economy, Genesis, System, deploy
 from .chain.node import Node
 from .chain.records import Role, RoundParameters, SharingParameters, TrainingParameters
-from .chain.stark import deploy_verifier, generated_evaluators, release_evaluator
+from .chain.rollup import RollupParameters
+from .chain.stark import deploy_verifier, evaluator_of, generated_evaluators
 from .custody import Custody
 from .data import Federation
 from .fixed_point import Hyper, commit_rows, halves_of
@@ -23,6 +24,7 @@ from .governance.selection import SelectionParameters
 from .governance.simulation import World
 from .governance.validators import ValidatorParameters
 from .integers import INTEGERS
+from .layer2 import room
 from .member import Member, Rng
 from .patients import Agreement, take_in
 from .privacy.ledger import Budget
@@ -31,7 +33,7 @@ from .protocol import SHARED_DURATIONS
 from .sealing import public_key
 from .shared import Keep, SharedMember, keep_here
 from .stark.field import random_base
-from .stark.solidity.statements import release_setup, sum_setup, training_setup
+from .stark.solidity.statements import release_setup, rollup_setup, sum_setup, training_setup
 from .statements.poseidon2 import DIGEST
 from .store import Store
 from .verified import VerifiedMember, encryption_key, register
@@ -85,6 +87,7 @@ def assemble(
     keep: Keep = keep_here,
     economy: Economy | None = None,
     agreement: Agreement | None = None,
+    layer2: bool = False,
 ) -> Consortium:
     """Deploy the contracts with every silo and three operators as members; each stakes 100 tokens and pays 200 into the pot.
 
@@ -94,6 +97,7 @@ def assemble(
     economy: None: `economy_parameters()`.
     agreement: of verified rounds whose patients are asked: hospitals register rows under consent only.
     sharing: of shared rounds, which are verified too.   keep: how an aggregator with this X25519 key keeps shares.
+    layer2: rounds settle through the rollup, which is there for a `Layer2` to run.
     Raises ValueError for fewer than three silos, or fewer funded keys than members.
     """
     if len(federation.silos) < MIN_HOSPITALS:
@@ -143,6 +147,7 @@ def assemble(
         sharing=sharing,
         unlock_delay=UNLOCK_DELAY if training else Genesis.unlock_delay,
         economy=economy or economy_parameters(),
+        rollup=rollup_parameters(len(members)) if layer2 else None,
     )
     verifiers: list[str | None] = [None, None]
     releases: list[str | None] = [None, None]
@@ -156,12 +161,16 @@ def assemble(
         verifiers[training.halves - 1] = contract.address
     if training and sharing:
         made = release_setup(training.halves, sharing.aggregators, sharing.threshold)
-        contract = deploy_verifier(node, made, release_evaluator(made), deployer)
+        contract = deploy_verifier(node, made, evaluator_of(made), deployer)
         releases[training.halves - 1] = contract.address
         name = {1: "SumEvaluator", 2: "WideSumEvaluator"}[training.halves]
         contract = deploy_verifier(node, sum_setup(training.halves), generated_evaluators()[name], deployer)
         sums[training.halves - 1] = contract.address
-    system = deploy(node, genesis, deployer, verifiers, releases, sums)
+    batches = None
+    if layer2:
+        made = rollup_setup(room(len(members)).accounts)
+        batches = deploy_verifier(node, made, evaluator_of(made), deployer).address
+    system = deploy(node, genesis, deployer, verifiers, releases, sums, batches)
     custodies: list[Custody] = []
     for one in members:
         system.token.approve(system.vault.address, STAKE, sender=one.account)
@@ -188,7 +197,7 @@ def economy_parameters(seats: int = SEATS, validators: int = VALIDATORS, hospita
 
     seats: hospitals that a lottery selects for a verified round.   validators: drawn for a round, at least 3.
     hospitals: of the federation; from 12 on, with seats for two groups of three, the strict parameters of reputation, by
-    which all kinds of cheats lose (governance.simulation); with one group they would suspend the honest with the others.
+    which all kinds of cheats lose (governance.simulation); among fewer, the honest are with the same cheats again and again.
     """
     large = hospitals >= MANY and seats >= TWO_GROUPS
     lottery = SelectionParameters(seats=seats)
@@ -214,6 +223,15 @@ def sharing_parameters(aggregators: int = 5, threshold: int = 3) -> SharingParam
     if not 2 <= threshold <= aggregators:
         raise ValueError(f"threshold: expected 2 to {aggregators} (aggregators), got {threshold}")
     return SharingParameters(aggregators, threshold, MAX_BUCKET, STAKE // 10)
+
+
+def rollup_parameters(members: int) -> RollupParameters:
+    """What the rollup of the default cast begins with: turns as short as a phase, a wait longer than any round. A
+    sequencer's bond is a stake, of which half is for who ends a rollup that it let down.
+    """
+    return RollupParameters(
+        turn=10, force=4 * UNLOCK_DELAY, delay=10, run=room(members).entries, bond=STAKE, fee=STAKE // 2
+    )
 
 
 def training_parameters(

@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,14 @@ from tqdm.auto import tqdm
 
 from . import fixed_point, learning
 from .aggregation import FLOATS, pack_model
-from .cast import Consortium, assemble
+from .cast import OPERATORS, Consortium, assemble
 from .chain.contracts import Economy, System
 from .chain.events import (
     AggregatorFailed,
     AuditDrawn,
     AuditFailed,
     AuditPassed,
+    BatchSettled,
     CommitteeDrawn,
     HospitalSelected,
     RewardClaimed,
@@ -32,6 +34,7 @@ from .data import Federation
 from .governance.reputation import SCORE_ONE
 from .governance.rewards import TOKEN
 from .integers import INTEGERS
+from .layer2 import Layer2
 from .learning import Scores, TrainConfig
 from .patients import Agreement, choose, depart, introduce
 from .privacy.ledger import Budget
@@ -42,6 +45,7 @@ from .shared import Keep, keep_here
 from .store import FolderStore, MeteredStore
 
 BYTES_PER_NUMBER = 4
+UNIT = TOKEN // 1000  # of the rollup
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class OnChain:
     proof_seconds, proof_bytes: of all audited proofs, in order; none in a basic federation.
     release_seconds, release_bytes, sum_seconds, sum_bytes: the same of release proofs and of sums, in shared rounds.
     standings: of each member.   privacy: `private.spent` of the hospitals; empty if nothing is private.
-    exhausted: why the last round was not reached.
+    exhausted: why the last round was not reached.   batches: `settled`; empty if rounds settle at once.
     consent: `asked` of the patients; empty if nobody is asked.
     """
 
@@ -72,6 +76,7 @@ class OnChain:
     privacy: dict[str, dict[str, float]]
     exhausted: str
     consent: dict[str, int]
+    batches: dict[str, float]
 
     def figures(self) -> dict[str, float]:
         """One row of the table of results."""
@@ -125,6 +130,8 @@ def standings(consortium: Consortium) -> dict[str, dict[str, float]]:
     for member in consortium.members:
         own = member.account.address
         paid = sum(e.amount for e in events if isinstance(e, RewardClaimed) and e.member == own)
+        if system.rollup.account_number_of(own):
+            paid += system.rollup.account_of(own).balance * UNIT
         slashed = sum(e.amount for e in events if isinstance(e, StakeSlashed) and e.member == own)
         found[member.name] = {
             "reputation": system.reputation.score_of(own, round_id) / SCORE_ONE,
@@ -190,11 +197,12 @@ def on_chain(
     keep: Keep = keep_here,
     economy: Economy | None = None,
     agreement: Agreement | None = None,
+    layer2: bool = False,
 ) -> OnChain:
     """Deploy the default cast and play all rounds; the store is kept in `folder`. training: of verified rounds.
 
     plan, budgets: of private rounds, see `assemble`; they end early when so many budgets are exhausted that no model comes.
-    sharing, keep: of shared rounds, economy, agreement: see `assemble`. Who withdraws does so after round 1.
+    sharing, keep: of shared rounds, economy, agreement, layer2: see `assemble`. Who withdraws does so after round 1.
     Salts come from the operating system; on the embedded chain from the seed, so that a run can be repeated bit by bit, but
     for private rounds, whose noise nobody may be able to repeat.
     Raises RuntimeError if a round ends without a model, which honest members never see; BudgetExhausted if the first does.
@@ -212,28 +220,31 @@ def on_chain(
             return fixed_point.scores(model, federation.x_test, federation.y_test)
         return learning.evaluate(model, federation, config)
 
-    said = training, plan, budgets, sharing, keep, economy, agreement
+    said = training, plan, budgets, sharing, keep, economy, agreement, layer2
     consortium = assemble(node, store, federation, start, rng, *said)
     leaving = choose(consortium.custodies, agreement) if agreement else {}
     introduce(consortium.system, consortium.custodies, leaving)
     task = put_task(store, dataset, training or config)
-    first_block, moved = node.web3.eth.block_number + 1, store.moved
     curve, measured, exhausted = [scored(start)], Measured(prover), ""
-    for number in tqdm(range(config.rounds), desc="rounds on chain"):
-        if agreement and number == 1:
-            consortium = consortium.having(depart(consortium.system, store, consortium.custodies, leaving))
-        outcome = play_round(consortium.system, store, consortium.members, task, config, measured)
-        if outcome.exhausted and outcome.phase is not Phase.FINALISED:
-            reason = next(iter(outcome.exhausted.values()))
-            if len(curve) == 1:
-                raise reason
-            exhausted = f"round {outcome.round_id} had too few hospitals: {reason}"
-            break
-        if outcome.phase is not Phase.FINALISED:
-            raise RuntimeError(
-                f"round {outcome.round_id} was {outcome.phase.name.lower()}: {outcome.rejected}"
-            )
-        curve.append(scored(rule.load(store.inner, outcome.model)))
+    with _rollup(consortium, folder, measured, config.seed if seeded else None, layer2) as l2:
+        first_block, moved = node.web3.eth.block_number + 1, store.moved
+        for number in tqdm(range(config.rounds), desc="rounds on chain"):
+            if agreement and number == 1:
+                consortium = consortium.having(
+                    depart(consortium.system, store, consortium.custodies, leaving)
+                )
+            outcome = play_round(consortium.system, store, consortium.members, task, config, measured, l2)
+            if outcome.exhausted and outcome.phase is not Phase.FINALISED:
+                reason = next(iter(outcome.exhausted.values()))
+                if len(curve) == 1:
+                    raise reason
+                exhausted = f"round {outcome.round_id} had too few hospitals: {reason}"
+                break
+            if outcome.phase is not Phase.FINALISED:
+                raise RuntimeError(
+                    f"round {outcome.round_id} was {outcome.phase.name.lower()}: {outcome.rejected}"
+                )
+            curve.append(scored(rule.load(store.inner, outcome.model)))
     gas, calldata, transactions = _costs(node, first_block)
     per_round = (store.moved - moved + calldata) / (len(curve) - 1)
     seconds = time.perf_counter() - begin
@@ -241,6 +252,7 @@ def on_chain(
     sums = measured.sum_seconds, measured.sum_sizes
     claim_all(consortium)
     told = standings(consortium), spent(consortium.members)
+    batches = settled(consortium.system, measured) if layer2 else {}
     people = sum(len(custody.patients) for custody in consortium.custodies)
     patients = asked(consortium.system, store.inner, people, len(curve) - 1) if agreement else {}
     return OnChain(
@@ -255,7 +267,30 @@ def on_chain(
         *told,
         exhausted,
         patients,
+        batches,
     )
+
+
+def settled(system: System, measured: Measured) -> dict[str, float]:
+    """What went through the rollup in all rounds: batches, their entries, seconds, bytes and gas of each batch's proof."""
+    done = [event for event in system.events() if isinstance(event, BatchSettled)]
+    return {
+        "batches": len(done),
+        "entries": sum(event.entries for event in done),
+        "proof_seconds": _mean(measured.batch_seconds),
+        "proof_bytes": _mean(measured.batch_sizes),
+        "gas": _mean(system.gas.get("Rollup.submit", [])),
+    }
+
+
+def _rollup(
+    consortium: Consortium, folder: Path, prover: Prover, seed: int | None, wanted: bool
+) -> AbstractContextManager[Layer2 | None]:
+    """The first operator's, beside the store."""
+    if not wanted:
+        return nullcontext()
+    sequencer = consortium.members[-OPERATORS]
+    return Layer2(consortium.system, consortium.members, sequencer, folder.with_name("rollup"), prover, seed)
 
 
 def _timed(job: Callable[[], Scores], bytes_per_round: float) -> dict[str, float]:

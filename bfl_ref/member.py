@@ -194,8 +194,8 @@ class Member:
         if weights is None:
             return None
         content = round_.rule.content(weights, round_.round_id)
-        submitted, _ = round_.system.rounds.candidate_of(round_.round_id, content)
-        return content if submitted and round_.store.has(content.cid) else None
+        number, _ = round_.system.rounds.candidate_of(round_.round_id, content)
+        return content if number and round_.store.has(content.cid) else None
 
     def votes(self, round_: Round) -> list[tuple[Content, bytes]]:
         """Phase finalise: what this validator signs, for anybody to bring to the chain."""

@@ -18,6 +18,7 @@ from .cast import (
 from .chain.contracts import Economy
 from .chain.records import SharingParameters, TrainingParameters
 from .fixed_point import settings
+from .layer2 import SIZES
 from .learning import TrainConfig, chosen_config
 from .patients import Agreement
 from .privacy.ledger import Budget
@@ -35,6 +36,7 @@ class Prepared:
 
     training, sharing: what hospitals of a verified federation are to do, and its committee; None of a basic one.
     private: None without --epsilon.   economy: how hospitals and validators are drawn, and what is paid.
+    layer2: whether rounds settle through the rollup.
     """
 
     federation: data.Federation
@@ -43,6 +45,7 @@ class Prepared:
     sharing: SharingParameters | None
     private: Plan | None
     economy: Economy
+    layer2: bool
 
 
 def parse(arguments: list[str], description: str) -> argparse.Namespace:
@@ -81,6 +84,12 @@ def parse(arguments: list[str], description: str) -> argparse.Namespace:
         type=float,
         default=None,
         help="verified: ask each patient; the share that agrees, above 0 to 1",
+    )
+    add(
+        "--l2",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="settle rounds through the rollup, by proven batches: by default where rounds are verified",
     )
     add("--withdraw", type=int, default=3, help="with --consent: patients who take it back after round 1")
     add("--model", default="logistic", help='"logistic" or, in the basic protocol, "mlp" (64-32)')
@@ -135,7 +144,8 @@ def prepare(options: argparse.Namespace) -> Prepared:
             f"--validators: expected {LEAST_VALIDATORS} to {members} (members, at most 64), got {options.validators}"
         )
     economy = economy_parameters(options.seats, options.validators, len(federation.silos))
-    return Prepared(federation, config, training, sharing, private, economy)
+    layer2 = _layer2(options, len(federation.silos) + OPERATORS)
+    return Prepared(federation, config, training, sharing, private, economy, layer2)
 
 
 def budgets(options: argparse.Namespace, prepared: Prepared, folder: Path) -> tuple[Budget, ...]:
@@ -152,6 +162,16 @@ def agreement(options: argparse.Namespace, folder: Path) -> Agreement | None:
     if options.consent is None:
         return None
     return Agreement(options.consent, options.withdraw, options.seed, folder)
+
+
+def _layer2(options: argparse.Namespace, members: int) -> bool:
+    """Unless it is said: in verified federations that a batch has room for."""
+    fits = members <= SIZES[-1]
+    if options.l2 and options.protocol != "verified":
+        raise ValueError(f"--l2: expected --protocol verified, got {options.protocol}")
+    if options.l2 and not fits:
+        raise ValueError(f"--l2: expected at most {SIZES[-1]} members, got {members}")
+    return options.protocol == "verified" and fits if options.l2 is None else options.l2
 
 
 def _check_consent(options: argparse.Namespace, rounds: int) -> None:

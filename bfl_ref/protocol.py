@@ -7,7 +7,8 @@ what was committed; the round's validators repeat the average before they sign i
 new model in force. In a basic round draw, prove and share pass through; in a verified one (verified.py) the validators'
 beacon seeds selection and noise and draws audits, and who does not prove its audited steps is out; in a shared one
 (shared.py) no update is opened ever: hospitals prove what they share, aggregators the sums that they publish, and validators
-score what these did to the model. As a round ends the contract settles it: evidence for reputations, and rewards.
+score what these did to the model. As a round ends the contract settles it: evidence for reputations, and rewards; with a
+rollup (layer2.py) these are two runs of its queue, and one proven batch brings them home.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -21,6 +22,7 @@ from .chain.contracts import System
 from .chain.errors import ContractError, PhaseNotOver
 from .chain.records import Content, Phase, Role, Stage, TrainingParameters
 from .integers import INTEGERS
+from .layer2 import Layer2
 from .learning import TrainConfig
 from .member import Member, Round, RowsWithoutConsent
 from .privacy.ledger import BudgetExhausted
@@ -59,11 +61,13 @@ def play_round(
     task: Content,
     config: TrainConfig,
     prover: Prover = prove_here,
+    layer2: Layer2 | None = None,
 ) -> Outcome:
     """Lead one round from open to its end; who is silent, late or refused is passed over, and the round goes on.
 
     members: those that take part, hospitals and operators. The first validator opens, the first voter advances.
     config: how basic members train; verified ones train as the contract says. prover: makes all proofs that are asked for.
+    layer2: what the round settles through, if it was deployed to; else it settles at once.
     """
     parties: dict[str, Member] = {member.account.address: member for member in members}
     refused: dict[str, ContractError] = {}
@@ -179,6 +183,8 @@ def play_round(
         if shared:
             each(validators, lambda member: member.show_scores(round_))
         advance(round_, members)  # settle
+    if layer2 is not None:
+        layer2.settle(round_id)
     current = system.registry.current().content
     return Outcome(round_id, round_.phase, current, round_.next_model()[1], refused, exhausted)
 

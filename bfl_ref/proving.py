@@ -1,6 +1,5 @@
 """Making proofs of steps, of releases and of sums: one at a time here, or several at once in processes of their own."""
 
-import os
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -8,22 +7,26 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 
 import numpy as np
 from tqdm.auto import tqdm
 
 from .fixed_point import HALF_SLOTS
+from .rollup.accounts import StateTree
+from .rollup.ledger import Batch
+from .rollup.signatures import Domain4
 from .stark.field import F
 from .stark.prover import prove
 from .stark.setup import Domain, Setup
-from .stark.solidity.statements import release_setup, sum_setup, training_setup
-from .statements import release_trace, sum_share, training_trace
+from .stark.solidity.statements import release_setup, rollup_setup, sum_setup, training_setup
+from .statements import release_trace, rollup, sum_share, training_trace
 from .statements.release import Release
 from .statements.release_trace import Sharing
+from .statements.rollup import Rollup
 from .statements.sum_share import Addends, SumShare
 from .statements.training import Training
 from .statements.training_trace import Step
+from .workers import cores, worker_pool
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +61,22 @@ class SumTask:
     seed: int | None = None
 
 
-Task = ProofTask | ReleaseTask | SumTask
+@dataclass(frozen=True, eq=False)
+class BatchTask:
+    """A batch of the rollup, to be proven. accounts: of the statement.  tree: the state before.
+
+    domain4: where its lists are signed for.  domain, seed: as of a ProofTask.
+    """
+
+    accounts: int
+    tree: StateTree
+    batch: Batch
+    domain4: Domain4
+    domain: Domain
+    seed: int | None = None
+
+
+Task = ProofTask | ReleaseTask | SumTask | BatchTask
 Prover = Callable[[Sequence[Task]], Iterator[bytes | None]]
 """Proofs in the order of the tasks; None where the step is not what the statement says, so that there is no proof."""
 
@@ -68,6 +86,7 @@ class Measured:
 
     What the caller does with a proof, putting it on a chain, goes on while a pool makes the next ones: that is no waiting.
     seconds, sizes: of steps.   release_seconds, release_sizes: of releases.   sum_seconds, sum_sizes: of sums.
+    batch_seconds, batch_sizes: of batches.
     """
 
     def __init__(self, prover: "Prover"):
@@ -78,6 +97,8 @@ class Measured:
         self.release_sizes: list[int] = []
         self.sum_seconds: list[float] = []
         self.sum_sizes: list[int] = []
+        self.batch_seconds: list[float] = []
+        self.batch_sizes: list[int] = []
 
     def __call__(self, tasks: Sequence[Task]) -> Iterator[bytes | None]:
         proofs = self.prover(tasks)
@@ -93,33 +114,40 @@ class Measured:
     def _of(self, task: Task) -> tuple[list[float], list[int]]:
         if isinstance(task, ReleaseTask):
             return self.release_seconds, self.release_sizes
+        if isinstance(task, BatchTask):
+            return self.batch_seconds, self.batch_sizes
         return (self.sum_seconds, self.sum_sizes) if isinstance(task, SumTask) else (self.seconds, self.sizes)
 
 
 def prove_step(task: Task) -> bytes | None:
-    """The proof of one step, release or sum, or None if the witness is of a false one."""
+    """The proof of one step, release, sum or batch, or None if the witness is of a false one."""
     rng = secrets.token_bytes if task.seed is None else np.random.default_rng(task.seed).bytes
     try:
-        return prove(*_laid_out(task), task.domain, rng=rng)
+        made, trace, public, data = _laid_out(task)
+        return prove(made, trace, public, task.domain, data, rng=rng)
     except ValueError:
         return None
 
 
-def _laid_out(task: Task) -> tuple[Setup, F, F]:
-    """(set-up, trace, public inputs). ValueError for an update that moves too far to be released."""
+def _laid_out(task: Task) -> tuple[Setup, F, F, bytes]:
+    """(set-up, trace, public inputs, public data). ValueError for an update that moves too far to be released."""
+    if isinstance(task, BatchTask):
+        made = rollup_setup(task.accounts)
+        assert isinstance(made.air, Rollup)
+        return made, *rollup.fill(made.air, task.tree, task.batch, task.domain4)
     if isinstance(task, ReleaseTask):
         sharing = task.sharing
         halves, seats = len(sharing.model) // HALF_SLOTS, len(sharing.salts)
         made = release_setup(halves, seats, len(sharing.coefficients) + 1)
         assert isinstance(made.air, Release)
-        return made, *release_trace.fill(made.air, sharing)
+        return made, *release_trace.fill(made.air, sharing), b""
     if isinstance(task, SumTask):
         made = sum_setup(task.addends.shares.shape[1] // HALF_SLOTS)
         assert isinstance(made.air, SumShare)
-        return made, *sum_share.fill(made.air, task.addends)
+        return made, *sum_share.fill(made.air, task.addends), b""
     made = training_setup(task.step.halves)
     assert isinstance(made.air, Training)
-    return made, *training_trace.fill(made.air, task.step)
+    return made, *training_trace.fill(made.air, task.step), b""
 
 
 def prove_here(tasks: Sequence[Task]) -> Iterator[bytes | None]:
@@ -129,17 +157,9 @@ def prove_here(tasks: Sequence[Task]) -> Iterator[bytes | None]:
 
 @contextmanager
 def prover_pool(workers: int | None = None) -> Iterator[Prover]:
-    """A prover with processes of its own, each proving on its share of the cores. workers: as many as cores by default.
-
-    Fresh processes, not forks: compiled parallel loops do not survive a fork. They get ready at once, while others set up.
-    """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    workers = workers or cores
-    pool = ProcessPoolExecutor(
-        workers, get_context("spawn"), initializer=_use_threads, initargs=(max(1, cores // workers),)
-    )
-    with pool:
-        for _ in range(workers):
+    """A prover with processes of its own (`worker_pool`), which get ready at once, while others set up."""
+    with worker_pool(workers) as pool:
+        for _ in range(workers or cores()):
             pool.submit(_get_ready)
         yield partial(_prove_in, pool)
 
@@ -164,9 +184,3 @@ def _get_ready() -> None:
     """Imports, set-ups of the narrow statements, and with them the compiled code."""
     for made in (training_setup(1), release_setup(1), sum_setup(1)):
         assert made.security.bits >= 100
-
-
-def _use_threads(count: int) -> None:
-    import numba
-
-    numba.set_num_threads(count)

@@ -92,6 +92,14 @@ def sharing_line(sharing: Mapping[str, float]) -> str:
     )
 
 
+def rollup_line(rollup: Mapping[str, float]) -> str:
+    """What went through the rollup, in one sentence."""
+    return (
+        f"rollup: {rollup['batches']:.0f} batches of {rollup['entries']:.0f} entries settled; a batch: "
+        f"{rollup['proof_seconds']:.1f} s to prove, {rollup['proof_bytes']:,.0f} bytes, {rollup['gas']:,.0f} gas"
+    )
+
+
 def consent_line(consent: Mapping[str, int]) -> str:
     """What became of the patients' consents, in one sentence."""
     return (

@@ -25,12 +25,13 @@ class Attempt:
     proof: bytes
     public: Sequence[int]
     domain: Domain = DOMAIN
+    data: bytes = b""
 
 
 def python_says(c: Case, attempt: Attempt) -> tuple[str, dict[str, int]]:
     """Name and numbers of the rejection, or ACCEPTED."""
     try:
-        verify(c.setup, attempt.proof, attempt.public, attempt.domain)
+        verify(c.setup, attempt.proof, attempt.public, attempt.domain, attempt.data)
     except RejectedProof as refusal:
         name = type(refusal).__name__
         values = {k: v for k, v in vars(refusal).items() if isinstance(v, int)}
@@ -42,7 +43,7 @@ def python_says(c: Case, attempt: Attempt) -> tuple[str, dict[str, int]]:
 
 def contract_says(contract: StarkVerifier, attempt: Attempt) -> tuple[str, dict[str, int]]:
     try:
-        contract.verify(attempt.proof, attempt.domain, attempt.public)
+        contract.verify(attempt.proof, attempt.domain, attempt.public, attempt.data)
     except ContractError as refusal:
         return type(refusal).__name__, refusal.values
     return ACCEPTED, {}
@@ -72,10 +73,33 @@ def fields(proof: bytes, shape: Shape) -> list[tuple[str, int, int]]:
 
 def mutated(random: np.random.Generator, c: Case, proof: bytes) -> Attempt:
     """An attempt that differs from the honest one."""
-    same = proof, c.public.tolist(), DOMAIN
-    while (attempt := _drawn(random, c, proof)) and (attempt.proof, attempt.public, attempt.domain) == same:
-        pass
+    honest = Attempt("honest", proof, c.public.tolist(), data=c.data)
+    if c.data and not random.integers(4):
+        return replace(honest, kind="other data", data=other_data(random, c.data, 4 * c.setup.air.data_width))
+    attempt = honest
+    while replace(attempt, kind="honest") == honest:
+        attempt = replace(_drawn(random, c, proof), data=c.data)
     return attempt
+
+
+def other_data(random: np.random.Generator, data: bytes, row: int) -> bytes:
+    """Data that differ from `data`: in an element, the order of the rows, which are not all equal, or the length."""
+    changed = bytearray(data)
+    at = 4 * int(random.integers(len(data) // 4))
+    match random.integers(5):
+        case 0:
+            changed[at : at + 4] = ((int.from_bytes(data[at : at + 4], "big") + 1) % F.order).to_bytes(
+                4, "big"
+            )
+        case 1:  # not below p
+            changed[at : at + 4] = int(random.integers(F.order, 2**32)).to_bytes(4, "big")
+        case 2:
+            del changed[: int(random.integers(1, len(data) + 1))]
+        case 3:
+            changed = bytearray(random.bytes(int(random.integers(1, 4 * row)))) + changed
+        case _:
+            changed = changed[row:] + changed[:row]
+    return bytes(changed)
 
 
 def _drawn(random: np.random.Generator, c: Case, proof: bytes) -> Attempt:

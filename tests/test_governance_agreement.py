@@ -29,7 +29,7 @@ SETTINGS = (
 
 @pytest.fixture(scope="module")
 def stages():
-    # ten times as fast as the embedded chain, and it is thousands of histories
+    # faster than the embedded chain, and it is thousands of histories
     with open_chain("anvil") as node:
         yield [deploy_governance(node, *parameters) for parameters in SETTINGS]
 

@@ -61,9 +61,11 @@ def test_hospital_evidence_takes_the_first_fault():
 
 
 def test_quality_evidence_by_hand():
-    found = [quality_evidence(RULES, q) for q in (0, 3, 4, 1000, 4000, 10_000, -1, -1000, -4000, -10_000)]
+    scores = (0, 3, 4, 1000, 4000, 10_000, -1, -1000, -4000, -10_000)
+    found = [quality_evidence(RULES, q, groups=2) for q in scores]
     assert [e.positive for e in found] == [0, 0, 1, 256, 1024, 1024, 0, 0, 0, 0]
     assert [e.negative for e in found] == [0, 0, 0, 0, 0, 0, 2, 2048, 8192, 8192]
+    assert {quality_evidence(RULES, q, groups=1) for q in scores} == {Evidence()}
 
 
 def test_validator_and_seat_evidence_by_hand():

@@ -5,6 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 LAYERS = [
+    "workers",
     "data",
     "learning",
     "store",
@@ -53,6 +54,7 @@ LAYERS = [
     "chain.verified",
     "chain.committee",
     "chain.governance",
+    "chain.rollup",
     "consent",
     "chain.contracts",
     "chain.stark",
@@ -70,6 +72,7 @@ LAYERS = [
     "governance.unequal",
     "proving",
     "member",
+    "layer2",
     "votes",
     "protocol",
     "verified",

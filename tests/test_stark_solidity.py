@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from solidity_cases import ACCEPTED, Attempt, contract_says, fields, mutated, python_says
-from stark_cases import DOMAIN, FULL, case, elements, pretending, rng
+from stark_cases import DOMAIN, FULL, NAMES, case, elements, pretending, rng
 from test_stark_dishonest import Generous, high_degree
 
 from bfl_ref.chain.compile import CONTRACTS, MAX_CODE_BYTES, Artifact, compile_contracts
@@ -33,8 +33,7 @@ from bfl_ref.stark.setup import Domain
 from bfl_ref.stark.solidity import evaluators, on_chain
 from bfl_ref.stark.verifier import composition_at
 
-NAMES = ("fibonacci", "ranges", "squares", "poseidon2", "membership")
-HONEST = 100 if FULL else 8  # proofs in all, over the four statements
+HONEST = 100 if FULL else 8  # proofs in all, over the small statements
 MUTATED = 2_000 if FULL else 160
 FROZEN = Path(__file__).parent / "fixtures" / "fibonacci_v1.json"
 
@@ -75,7 +74,7 @@ def chains(tmp_path_factory) -> Iterator[dict[str, Chain]]:
 @cache
 def honest(name: str, seed: int = 1) -> bytes:
     c = case(name)
-    return prove(c.setup, c.trace, c.public, DOMAIN, rng=rng(seed))
+    return prove(c.setup, c.trace, c.public, DOMAIN, c.data, rng=rng(seed))
 
 
 def agree(chain: Chain, name: str, attempt: Attempt) -> str:
@@ -93,7 +92,7 @@ def agree(chain: Chain, name: str, attempt: Attempt) -> str:
 def test_honest_proofs_are_accepted(chains, kind, name):
     count = HONEST // len(NAMES) if kind == "anvil" else 1
     for seed in range(count):
-        attempt = Attempt("honest", honest(name, seed), case(name).public.tolist())
+        attempt = Attempt("honest", honest(name, seed), case(name).public.tolist(), data=case(name).data)
         assert agree(chains[kind], name, attempt) == ACCEPTED
 
 
@@ -103,7 +102,8 @@ def test_evaluator_equals_the_airs_own_python_on_any_openings(chains, name, seed
     """Seed -1: every coefficient at its largest, where a sum kept unreduced for too long would overflow its slot."""
     c, chain = case(name), chains["embedded"]
     k_pre, k_main, k_aux = c.setup.air.widths
-    drawn = elements(abs(seed), 5, 4 + 2 * (k_pre + k_main + 5 * k_aux))
+    columns = 2 * (k_pre + k_main + 5 * k_aux)
+    drawn = elements(abs(seed), 5, 4 + columns + bool(c.data))
     drawn = base(np.full_like(drawn, F.order - 1)) if seed < 0 else drawn
     (beta, lam, alpha, z), opened = [Ext(drawn[:, i]) for i in range(4)], Ext(drawn[:, 4:])
     if not k_aux:
@@ -119,7 +119,10 @@ def test_evaluator_equals_the_airs_own_python_on_any_openings(chains, name, seed
     )
     word = call.call({"from": chain.node.accounts[0].address})
     slots = [(word >> 51 * k) % 2**51 % F.order for k in range(5)]
-    assert Ext.from_ints(*slots) == composition_at(c.setup, opened, c.public, z, alpha, beta, lam)
+    total = opened[columns] if c.data else None
+    assert Ext.from_ints(*slots) == composition_at(
+        c.setup, opened[:columns], c.public, z, alpha, beta, lam, total
+    )
 
 
 def packed(x: Ext) -> int:
@@ -177,10 +180,14 @@ def test_every_named_rejection_occurs(chains):
     }
     for name, (data, inputs) in attempts.items():
         assert agree(chains["anvil"], "fibonacci", Attempt(name, data, inputs)) == name
+    with_data = Attempt("data", honest("sums"), case("sums").public.tolist(), data=b"\xff" * 8)
+    assert agree(chains["anvil"], "sums", with_data) == "BadPublicData"
     nonces = [proof[: at["nonce"]] + i.to_bytes(8, "big") + proof[at["nonce"] + 8 :] for i in range(20)]
     met = {agree(chains["anvil"], "fibonacci", Attempt("nonce", data, public)) for data in nonces}
     assert "BadGrinding" in met
-    assert {*attempts, "BadGrinding"} == {cls.__name__ for cls in RejectedProof.__subclasses__()}
+    assert {*attempts, "BadGrinding", "BadPublicData"} == {
+        cls.__name__ for cls in RejectedProof.__subclasses__()
+    }
 
 
 def _badly_folded(layer: int) -> bytes:

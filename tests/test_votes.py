@@ -24,8 +24,10 @@ from bfl_ref.chain.errors import (
     NotInCommittee,
     Paused,
 )
-from bfl_ref.chain.events import Equivocated, StakeSlashed
+from bfl_ref.chain.events import Equivocated, EvidenceRecorded, StakeSlashed
 from bfl_ref.chain.records import AbortReason, Content, Phase, Role
+from bfl_ref.governance.reputation import Evidence
+from bfl_ref.governance.settlement import ValidatorFacts, validator_evidence
 from bfl_ref.history import HistoryMismatch, replay
 from bfl_ref.member import Member, Round
 
@@ -84,7 +86,8 @@ def test_round_wrong_and_silent_voters_stop_it_only_above_a_third(
     outcome = stage.play(*cast)
     bad = FLOATS.content(wrong_model(Round(stage.system, stage.store, 0, load_model(stage.store, before))), 3)
     if wrong:
-        assert stage.system.rounds.candidate_of(outcome.round_id, bad) == (True, wrong)
+        number, votes = stage.system.rounds.candidate_of(outcome.round_id, bad)
+        assert number > 0 and votes == wrong
     if reason is None:
         assert outcome.phase is Phase.FINALISED and stage.model == expected_model(stage, hospitals)
     else:
@@ -92,6 +95,15 @@ def test_round_wrong_and_silent_voters_stop_it_only_above_a_third(
         assert stage.abort_reason(outcome.round_id) is reason
     assert outcome.rejected == {} and outcome.refused == {}
     assert stage.stakes() == [STAKE] * 4 and stage.all_released()
+    # a vote for a model that did not come in force is none, and where none came in force nobody's counts
+    rules, of_round = stage.system.reputation.reputation(), outcome.round_id
+    recorded = [
+        e for e in stage.system.events() if isinstance(e, EvidenceRecorded) and e.round_id == of_round
+    ]
+    seen = {e.member: Evidence(e.positive, e.negative) for e in recorded}
+    for i, operator in enumerate(stage.members[-3:]):
+        facts = ValidatorFacts(finalised=reason is None, voted=i < 3 - wrong)
+        assert seen.get(operator.account.address, Evidence()) == validator_evidence(rules, facts)
 
 
 def test_round_silent_aggregators_abort_it_without_a_candidate(stage: Stage) -> None:

@@ -191,10 +191,10 @@ class RoundManager(Client):
     def participation_of(self, round_id: int, member: str) -> Participation:
         return from_abi(Participation, self._view("participationOf", round_id, member))
 
-    def candidate_of(self, round_id: int, model: Content) -> tuple[bool, int]:
-        """(is it a candidate, its votes)."""
-        submitted, votes = self._view("candidateOf", round_id, model.to_abi())
-        return submitted, votes
+    def candidate_of(self, round_id: int, model: Content) -> tuple[int, int]:
+        """(its number, 0 if it is no candidate, its votes)."""
+        number, votes = self._view("candidateOf", round_id, model.to_abi())
+        return number, votes
 
     def quorum_of(self, round_id: int) -> int:
         return self._view("quorumOf", round_id)

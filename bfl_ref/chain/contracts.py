@@ -25,12 +25,22 @@ from .events import CandidateSubmitted, Event
 from .governance import Contributions, Reputation, Rewards, Selection, Settlement, Validators
 from .node import Node, WrongChain
 from .records import Content, Role, RoundParameters, SharingParameters, TrainingParameters
+from .rollup import Rollup, RollupParameters
 from .transactions import BLOCKS_A_QUERY, Client, named, transact
 from .verified import Audits, Beacon, DataRegistry, PrivacyLedger
 
-SYSTEM_ROLE, FREEZER_ROLE, SLASHER_ROLE, MODEL_WRITER_ROLE, ROUNDS_ROLE, EVIDENCE_ROLE, PAYER_ROLE = (
+(
+    SYSTEM_ROLE,
+    FREEZER_ROLE,
+    SLASHER_ROLE,
+    MODEL_WRITER_ROLE,
+    ROUNDS_ROLE,
+    EVIDENCE_ROLE,
+    PAYER_ROLE,
+    PUSHER_ROLE,
+) = (
     keccak(text=f"{power}_ROLE")
-    for power in ("SYSTEM", "FREEZER", "SLASHER", "MODEL_WRITER", "ROUNDS", "EVIDENCE", "PAYER")
+    for power in ("SYSTEM", "FREEZER", "SLASHER", "MODEL_WRITER", "ROUNDS", "EVIDENCE", "PAYER", "PUSHER")
 )
 CLIENTS: dict[str, type[Client]] = {
     kind.__name__: kind
@@ -48,6 +58,7 @@ CLIENTS: dict[str, type[Client]] = {
         Validators,
         Contributions,
         Rewards,
+        Rollup,
         Settlement,
         RoundManager,
         PrivacyLedger,
@@ -78,7 +89,7 @@ class Genesis:
     members: address -> roles.  balances: address -> tokens, smallest unit; their sum is the supply.  model: the model of
     round 0.  voting_period, delay (of a call that was voted for), unlock_delay: blocks.  training: of verified rounds;
     sharing: of shared ones; None: defaults, which other rounds never use.  economy: what reputation, lottery, validators and
-    rewards begin with.
+    rewards begin with.  rollup: what rounds settle through; None: they settle at once, and the rollup stands idle.
     """
 
     members: Mapping[str, Role]
@@ -91,6 +102,7 @@ class Genesis:
     training: TrainingParameters | None = None
     sharing: SharingParameters | None = None
     economy: Economy = field(default_factory=Economy)
+    rollup: RollupParameters | None = None
 
 
 @dataclass(frozen=True)
@@ -105,7 +117,8 @@ class Deployment:
 
 class System:
     """The contracts of one deployment: `consortium`, `token`, `vault`, `registry`, `data`, `beacon`, `audits`, `committee`,
-    `reputation`, `selection`, `validators`, `contributions`, `rewards`, `settlement`, `rounds`, `privacy`, `consents`.
+    `reputation`, `selection`, `validators`, `contributions`, `rewards`, `rollup`, `settlement`, `rounds`, `privacy`,
+    `consents`.
 
     gas: "Contract.function" -> gas used, one entry a transaction sent through this object.
     """
@@ -150,6 +163,7 @@ class System:
         self.validators: Validators = clients["Validators"]
         self.contributions: Contributions = clients["Contributions"]
         self.rewards: Rewards = clients["Rewards"]
+        self.rollup: Rollup = clients["Rollup"]
         self.settlement: Settlement = clients["Settlement"]
         self.rounds: RoundManager = clients["RoundManager"]
         self.privacy: PrivacyLedger = clients["PrivacyLedger"]
@@ -190,7 +204,8 @@ class System:
         training = (self.data, self.beacon, self.audits, self.committee, self.rounds)
         economy = (self.reputation, self.selection, self.validators, self.contributions, self.rewards)
         patients = (self.privacy, self.consents)
-        return self.consortium, *tokens, self.registry, *training, *economy, self.settlement, *patients
+        settling = (self.rollup, self.settlement)
+        return self.consortium, *tokens, self.registry, *training, *economy, *settling, *patients
 
     def holders(self, role: Role) -> tuple[str, ...]:
         """Members that hold a role now."""
@@ -209,13 +224,17 @@ def deploy(
     verifiers: Sequence[str | None] = (None, None),
     releases: Sequence[str | None] = (None, None),
     sums: Sequence[str | None] = (None, None),
+    batches: str | None = None,
 ) -> System:
     """Deploys and wires everything; afterwards the deployer has no power. The order is that of IConsortium's NatSpec.
 
     verifiers: addresses of the verifiers of segment proofs over rows of one half and of two (None: there is none, and no
     verified round over such rows can be opened). releases: of release proofs, for the seats and threshold of
-    `genesis.sharing`; sums: of proofs of sums (None in one of them: no shared round). ValueError for another number of any.
+    `genesis.sharing`; sums: of proofs of sums (None in one of them: no shared round). batches: of the rollup's, where rounds
+    settle through it. ValueError for another number of any, or batches without their verifier.
     """
+    if (genesis.rollup is None) != (batches is None):
+        raise ValueError(f"expected a verifier of batches if rounds settle through a rollup, got {batches}")
     for given in (verifiers, releases, sums):
         if len(given) != 2:
             raise ValueError(f"expected verifiers for one and for two halves, got {len(given)}")
@@ -255,7 +274,9 @@ def deploy(
     validators = create("Validators", consortium, vault, reputation, astuple(economy.validators))
     contributions = create("Contributions", consortium, committee, validators)
     rewards = create("Rewards", consortium, token, astuple(economy.rewards))
-    watched = (selection, validators, audits, beacon, committee)
+    rules = astuple(genesis.rollup or RollupParameters())
+    rollup = create("Rollup", consortium, token, batches or NO_CONTRACT, rewards, rules)
+    watched = (selection, validators, audits, beacon, committee, rollup if batches else NO_CONTRACT)
     settlement = create("Settlement", consortium, reputation, rewards, contributions, *watched)
     told = (selection, validators, contributions, settlement)
     parts = (vault, registry, beacon, audits, committee, *told)
@@ -265,12 +286,14 @@ def deploy(
     system = System(node, Deployment(node.web3.eth.chain_id, block, code_digest(artifacts), addresses))
     system.gas.update(gas)
     holders = [token, vault, registry, data, beacon, audits, committee, rounds]
-    holders += [reputation, selection, validators, contributions, rewards, settlement]
+    holders += [reputation, selection, validators, contributions, rewards, rollup, settlement]
     powers = [(SYSTEM_ROLE, holder) for holder in holders]
     powers += [(power, rounds) for power in (FREEZER_ROLE, MODEL_WRITER_ROLE, ROUNDS_ROLE)]
     powers += [(SLASHER_ROLE, slasher) for slasher in (beacon, audits, committee, validators)]
     powers += [(EVIDENCE_ROLE, witness) for witness in (selection, validators, settlement)]
-    powers += [(PAYER_ROLE, settlement)]
+    powers += [(PAYER_ROLE, settlement)] + [
+        (PUSHER_ROLE, pusher) for pusher in (settlement, rewards) if batches
+    ]
     system.consortium.seal(powers, sender=deployer)
     return system
 

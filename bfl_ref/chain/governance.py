@@ -229,7 +229,18 @@ class Rewards(Client):
 
 
 class Settlement(Client):
-    """ISettlement: what a round leaves behind. Called by the round manager alone."""
+    """ISettlement: what a round leaves behind. Called by the round manager alone, but for `collect`."""
+
+    def collect(self, members: Sequence[str], *, sender: LocalAccount) -> None:
+        """Writes what the rollup has settled of their evidence since."""
+        self._send(sender, "collect", list(members))
+
+    def last_settled(self) -> int:
+        return self._view("lastSettled")
+
+    def rollup(self) -> str:
+        """The zero address: none."""
+        return self._view("rollup")
 
     def consortium(self) -> str:
         return self._view("consortium")

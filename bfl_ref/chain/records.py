@@ -286,7 +286,10 @@ class Round:
 
 @dataclass(frozen=True)
 class Participation:
-    """What a member did in a round. commitment: zeros if none; cid, codec: of its update, as the contract keeps them."""
+    """What a member did in a round. commitment: zeros if none; cid, codec: of its update, as the contract keeps them.
+
+    voted_for: number of a candidate, 0: it did not vote.
+    """
 
     commitment: bytes
     cid: bytes
@@ -294,7 +297,7 @@ class Participation:
     rows: int
     selected: bool
     submitted: bool
-    voted: bool
+    voted_for: int
 
 
 def from_abi(kind: Any, value: Any) -> Any:

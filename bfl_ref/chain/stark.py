@@ -47,23 +47,44 @@ class Cost:
 
 
 class StarkVerifier(Client):
-    """IStarkVerifier: the verifier of one statement."""
+    """IStarkVerifier or, for a statement with public data, IDataVerifier: the verifier of one statement."""
 
-    def verify(self, proof: bytes, domain: Domain, public: Sequence[int]) -> None:
+    def verify(self, proof: bytes, domain: Domain, public: Sequence[int], data: bytes = b"") -> None:
         """Returns if the contract accepts; else raises the contract's error, named as the RejectedProof subclass."""
-        self._view("verify", *_arguments(proof, domain, public))
+        self._view(self._function, *self._arguments(proof, domain, public, data))
 
-    def cost(self, proof: bytes, domain: Domain, public: Sequence[int], sender: LocalAccount) -> Cost:
+    def cost(
+        self, proof: bytes, domain: Domain, public: Sequence[int], sender: LocalAccount, data: bytes = b""
+    ) -> Cost:
         """Verifies in a transaction of its own. Raises web3's ContractLogicError if the contract refuses."""
-        call = self.contract.functions["verify"](*_arguments(proof, domain, public))
-        receipt = transact(self.node, call, sender)
-        data = bytes.fromhex(self.contract.encode_abi("verify", list(_arguments(proof, domain, public)))[2:])
-        floor = 21_000 + sum(40 if byte else 10 for byte in data)
-        return Cost(receipt["gasUsed"], len(data), floor)
+        arguments = self._arguments(proof, domain, public, data)
+        receipt = transact(self.node, self.contract.functions[self._function](*arguments), sender)
+        calldata = bytes.fromhex(self.contract.encode_abi(self._function, list(arguments))[2:])
+        floor = 21_000 + sum(40 if byte else 10 for byte in calldata)
+        return Cost(receipt["gasUsed"], len(calldata), floor)
+
+    @property
+    def _function(self) -> str:
+        """Signature of the function with the most arguments that the contract has."""
+        names = [f.signature for f in self.contract.all_functions() if f.fn_name == "verify"]
+        return max(names, key=len)
+
+    def _arguments(self, proof: bytes, domain: Domain, public: Sequence[int], data: bytes) -> tuple[Any, ...]:
+        """ValueError for data that a contract without data is handed."""
+        chain_id, contract, round_id, prover = domain.words()
+        words = (chain_id, _address(contract), round_id, _address(prover))
+        takes_data = self._function.endswith(",bytes)")
+        if data and not takes_data:
+            raise ValueError(
+                f"a verifier of a statement without public data was handed {len(data)} bytes of them"
+            )
+        return (proof, words, list(public), *([data] if takes_data else []))
 
 
-def verifier_artifact() -> Artifact:
-    return compile_contracts(["src/stark/StarkVerifier.sol"], VERIFIER_SETTINGS)["StarkVerifier"]
+def verifier_artifact(made: Setup | None = None) -> Artifact:
+    """StarkVerifier, or of a statement with public data DataVerifier."""
+    name = "DataVerifier" if made and made.air.data_width else "StarkVerifier"
+    return compile_contracts([f"src/stark/{name}.sol"], VERIFIER_SETTINGS)[name]
 
 
 def split_artifact() -> Artifact:
@@ -80,12 +101,13 @@ def generated_evaluators() -> dict[str, tuple[Artifact, ...]]:
     }
 
 
-def release_evaluator(made: Setup) -> tuple[Artifact, ...]:
-    """The evaluator of a release statement: the generated one, or for other committees one that is made and compiled now."""
+def evaluator_of(made: Setup) -> tuple[Artifact, ...]:
+    """The evaluator of a release or a rollup: the generated one, or for other sizes one that is made and compiled now."""
     generated = {"release-1-3-of-5": "ReleaseEvaluator", "release-2-3-of-5": "WideReleaseEvaluator"}
+    generated |= {"rollup-8": "SmallRollupEvaluator", "rollup-64": "RollupEvaluator"}
     if made.air.name in generated:
         return generated_evaluators()[generated[made.air.name]]
-    sources = evaluators("CommitteeReleaseEvaluator", made)
+    sources = evaluators("SizedEvaluator", made)
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / f"{name}.sol" for name in sources]
         for path, source in zip(paths, sources.values(), strict=True):
@@ -103,19 +125,11 @@ def deploy_verifier(
         factory = node.web3.eth.contract(abi=artifact.abi, bytecode=artifact.bytecode)
         return str(transact(node, factory.constructor(*arguments), deployer)["contractAddress"])
 
-    verifier = verifier_artifact()
+    verifier = verifier_artifact(made)
     parts = [create(part) for part in evaluator]
     whole = parts[0] if len(parts) == 1 else create(split_artifact(), parts)
     contract = node.web3.eth.contract(abi=verifier.abi)(create(verifier, whole, parameter_word(made)))  # type: ignore[arg-type]
     return StarkVerifier(node, contract, [verifier.abi], {})
-
-
-def _arguments(
-    proof: bytes, domain: Domain, public: Sequence[int]
-) -> tuple[bytes, tuple[int, str, int, str], list[int]]:
-    chain_id, contract, round_id, prover = domain.words()
-    words = (chain_id, _address(contract), round_id, _address(prover))
-    return proof, words, list(public)
 
 
 def _address(number: int) -> str:

@@ -83,8 +83,8 @@ def transact(node: Node, call: Any, sender: LocalAccount, rehearsed: bool = True
     What cannot succeed shows before it is sent: no transaction then, no nonce used, no block. A chain of one's own runs the
     call once and allows all the gas that a transaction may have; elsewhere gas costs money, and it is estimated. Either is
     asked of the pending block: deadlines count blocks, and it is the next block that the transaction comes into.
-    rehearsed: False for what takes a chain of one's own seconds, a proof, and is not run twice there: a refusal comes too,
-    by its name, but from a mined transaction.
+    rehearsed: False for what a chain of one's own takes longest for, a proof, and is not run twice there: a refusal comes
+    too, by its name, but from a mined transaction.
     """
     eth = node.web3.eth
     fields: TxParams = {

@@ -51,7 +51,7 @@ LARGE = ReputationParameters(
 )
 """For federations whose rounds open several groups: what made-up data do to a group suspends in the long run.
 
-Not for few hospitals, whose single group scores the same for all: there one with flipped labels would suspend everybody.
+Not for few hospitals: of two groups, the one with flipped labels in it has half of the honest, who would be suspended too.
 """
 
 

@@ -31,8 +31,13 @@ def hospital_evidence(parameters: ReputationParameters, facts: HospitalFacts) ->
     return Evidence(parameters.kept + parameters.proven * facts.proven)
 
 
-def quality_evidence(parameters: ReputationParameters, q: int) -> Evidence:
-    """Of a survivor of a finalised shared round whose group scored q, -10,000 .. 10,000. Rounded down."""
+def quality_evidence(parameters: ReputationParameters, q: int, groups: int) -> Evidence:
+    """Of a survivor of a finalised shared round whose group scored q, -10,000 .. 10,000. Rounded down.
+
+    groups: of the round. Of one alone nothing is written: it is all survivors, and does not tell who of them was good.
+    """
+    if groups < 2:
+        return Evidence()
     full = parameters.quality_full
     if q >= 0:
         return Evidence(parameters.quality * min(q, full) // full)
@@ -41,7 +46,8 @@ def quality_evidence(parameters: ReputationParameters, q: int) -> Evidence:
 
 @dataclass(frozen=True)
 class ValidatorFacts:
-    """finalised: whether the round was; voted in it; withheld: committed to scores and did not reveal them.
+    """finalised: whether the round was.  voted: for the model that came in force; a vote for another candidate is none.
+    withheld: committed to scores and did not reveal them.
     Of its two beacon secrets - kept_back: how many it did not reveal; falsified: how many it dealt falsely.
     """
 

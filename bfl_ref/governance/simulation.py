@@ -113,13 +113,13 @@ def _play(world: World, history: History, round_id: int, rng: np.random.Generato
         evidence[i] += settlement.hospital_evidence(world.reputation, fact)
     if len(survivors) >= LEAST_SURVIVORS:
         scored = score_groups(world, members, survivors, committee, rng)
+        q_of = {i: q for group, q in scored for i in group}
         voters = vote(world, history, members, committee, round_id, evidence, rng)
         shares = []
         for i in survivors:
-            q = scored.get(i)
-            if q is not None:
-                evidence[i] += settlement.quality_evidence(world.reputation, q)
-            shares.append(settlement.contribution(members[i].rows, q or 0))
+            q = q_of.get(i, 0)
+            evidence[i] += settlement.quality_evidence(world.reputation, q, len(scored))
+            shares.append(settlement.contribution(members[i].rows, q))
         paid = rewards.split(world.rewards, history.pot, shares, len(voters))
         history.pot = paid.pot
         for i, amount in zip(survivors, paid.hospitals, strict=True):
@@ -181,8 +181,8 @@ def score_groups(
     survivors: Sequence[int],
     committee: Sequence[int],
     rng: np.random.Generator,
-) -> dict[int, int]:
-    """Median score of each survivor's group; empty if nothing was scored."""
+) -> list[tuple[tuple[int, ...], int]]:
+    """(members, median score) of each group; empty if nothing was scored."""
     groups = partition(survivors, rng.bytes(32))
     revealed = [[0] * len(groups) for _ in committee]
     for g, group in enumerate(groups):
@@ -196,7 +196,7 @@ def score_groups(
                 seen = SCORE_ONE if theirs else -SCORE_ONE
             revealed[v][g] = int(np.clip(round(seen), -SCORE_ONE, SCORE_ONE))
     found = medians(revealed)
-    return {} if found is None else {i: q for group, q in zip(groups, found, strict=True) for i in group}
+    return [] if found is None else list(zip(groups, found, strict=True))
 
 
 def vote(

@@ -109,7 +109,8 @@ def run(
         for group, q in zip(groups, median_scores(model, totals, weights, silos), strict=True):
             for i in group:
                 facts = settlement.HospitalFacts(committed=True, proven=True)
-                seen = settlement.hospital_evidence(rules, facts) + settlement.quality_evidence(rules, q)
+                seen = settlement.hospital_evidence(rules, facts)
+                seen += settlement.quality_evidence(rules, q, len(groups))
                 standings[i] = reputation.record(rules, standings[i], round_id, seen)
         model = next_of_sums(model, [to_bytes(residues(total)) for total in totals], sum(weights))
         f1.append(scores(model, *silos.test).f1)

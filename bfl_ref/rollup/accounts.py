@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 
 from ..fixed_point.digests import compress_each
-from ..stark.field import F, P
+from ..stark.field import F, P, from_bytes
 from ..statements.poseidon2 import DIGEST
 from .refusals import WrongPath
 
@@ -62,6 +62,16 @@ class Account:
         """(5,): balance, stake, nonce, positive, negative; a batch publishes them at its end."""
         return self.balance, self.stake, self.nonce, self.positive, self.negative
 
+    def to_bytes(self) -> bytes:
+        """60 bytes: the elements, 4 bytes big-endian each."""
+        return np.array(self.elements, ">u4").tobytes()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Account":
+        """Inverse of `to_bytes`. ValueError."""
+        elements = from_bytes(data).view(np.ndarray).tolist()
+        return cls(tuple(elements[:KEY]), tuple(elements[KEY : KEY + RECORD]), *elements[KEY + RECORD :])
+
 
 EMPTY = Account()
 
@@ -69,7 +79,7 @@ EMPTY = Account()
 def leaf(accounts: Sequence[Account]) -> F:
     """(8, n): the leaves of n accounts."""
     rows = [(*account.elements, LEAF_TAG) for account in accounts]
-    return compress_each(np.array(rows, np.uint32).reshape(len(rows), 2 * DIGEST).view(F)).T
+    return compress_each(np.array(rows, np.uint32).reshape(-1, 2 * DIGEST).view(F)).T
 
 
 @cache
@@ -90,8 +100,7 @@ class StateTree:
     def __init__(self, accounts: Mapping[int, Account] | None = None) -> None:
         self._accounts: dict[int, Account] = {}
         self._levels: list[dict[int, Digest]] = [{} for _ in range(DEPTH + 1)]
-        if accounts:
-            self._put(accounts)
+        self._put(accounts or {})
 
     @property
     def root(self) -> Digest:
@@ -158,9 +167,8 @@ def check_path(root: Digest, index: int, account: Account, siblings: Sequence[Di
 
 
 def _nodes(left: Sequence[Digest], right: Sequence[Digest]) -> list[Digest]:
-    return _tuples(
-        compress_each(np.array([left, right], np.uint32).transpose(1, 0, 2).reshape(-1, 16).view(F))
-    )
+    rows = [(*a, *b) for a, b in zip(left, right, strict=True)]
+    return _tuples(compress_each(np.array(rows, np.uint32).reshape(-1, 2 * DIGEST).view(F)))
 
 
 def _tuples(digests: F) -> list[Digest]:

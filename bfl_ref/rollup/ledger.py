@@ -16,6 +16,7 @@ At most one list, one REKEY and one EXIT an account; who is rekeyed or exits sig
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from ..stark.field import P
 from .accounts import AMOUNT_LIMIT, Account, Digest, StateTree
@@ -61,12 +62,19 @@ def apply(tree: StateTree, batch: Batch, domain: Domain4) -> Applied:
     """The next state, or the refusal of the whole batch by name (a RefusedBatch)."""
     for signed in batch.lists:
         check_form(signed.index, signed.entries)
-    lists = [signed.entries for signed in batch.lists]
-    _check_once(batch.queue, lists)
-    for signed in batch.lists:
         check_signed(tree[signed.index], signed, domain)
-    after = _after(tree, batch.queue, lists)
-    return _applied(tree, after, [*batch.queue, *(e for signed in batch.lists for e in signed.entries)])
+    return enact(tree, batch.queue, [signed.entries for signed in batch.lists])
+
+
+def enact(tree: StateTree, queue: Sequence[Entry], lists: Sequence[Sequence[Entry]]) -> Applied:
+    """What `apply` does once form and signatures are checked."""
+    after = outcome(tree, queue, lists)
+    closes = tuple(close(index, account.closing) for index, account in after.items())
+    entries = [*queue, *(e for part in lists for e in part)]
+    withdrawals = tuple(
+        (entry.to, sum(entry.payload[:2])) for entry in entries if entry.kind in (Kind.WITHDRAW, Kind.EXIT)
+    )
+    return Applied(tree.replaced_all(after), closes, encode([*entries, *closes]), withdrawals)
 
 
 def parse(data: bytes) -> tuple[list[Entry], list[list[Entry]], list[Entry]]:
@@ -92,8 +100,7 @@ def replay(tree: StateTree, data: bytes, root: Digest | None = None) -> StateTre
     root: of the state that must result, as the main chain has it.   A RefusedBatch by name, WrongClose and WrongRoot too.
     """
     queue, lists, closes = parse(data)
-    _check_once(queue, lists)
-    applied = _applied(tree, _after(tree, queue, lists), [*queue, *(e for part in lists for e in part)])
+    applied = enact(tree, queue, lists)
     if applied.closes != tuple(closes):
         raise WrongClose(f"expected {applied.closes}, got {tuple(closes)}")
     if root is not None and applied.tree.root != tuple(root):
@@ -109,26 +116,33 @@ def touched(queue: Iterable[Entry], lists: Iterable[Sequence[Entry]]) -> set[int
     return found
 
 
-def _after(tree: StateTree, queue: Sequence[Entry], lists: Sequence[Sequence[Entry]]) -> dict[int, Account]:
-    """Touched accounts after the batch. Overspend, WrongExit, Overflow."""
+class Accounts(Protocol):
+    """A state, as far as a batch needs it: a `StateTree`, or accounts that no tree was made of yet."""
+
+    def __getitem__(self, index: int, /) -> Account: ...
+
+
+def outcome(state: Accounts, queue: Sequence[Entry], lists: Sequence[Sequence[Entry]]) -> dict[int, Account]:
+    """Touched accounts after the batch, index ascending. A RefusedBatch for what breaks its rules, but signatures."""
+    _check_once(queue, lists)
     for part in lists:
-        check_cover(tree[part[0].sender], part)
+        check_cover(state[part[0].sender], part)
     for entry in queue:
-        before = tree[entry.to]
+        before = state[entry.to]
         if entry.kind == Kind.EXIT and entry.payload[:2] != (before.balance, before.stake):
             raise WrongExit(
                 f"account {entry.to} had {before.balance} and {before.stake}, exits with {entry.payload[:2]}"
             )
-    values = {index: dict(vars(tree[index])) for index in sorted(touched(queue, lists))}
+    values = {index: dict(vars(state[index])) for index in sorted(touched(queue, lists))}
     for entry in [*queue, *(e for part in lists for e in part)]:
-        _enact(entry, values)
+        add_effect(entry, values)
     for index, new in values.items():
         if new["balance"] >= AMOUNT_LIMIT or new["stake"] >= AMOUNT_LIMIT:
             raise Overflow(f"account {index} would have {new['balance']} and {new['stake']}")
     return {index: Account(**new) for index, new in values.items()}
 
 
-def _enact(entry: Entry, values: dict) -> None:
+def add_effect(entry: Entry, values: dict) -> None:
     """Adds an entry's effect to what the accounts will be at the end."""
     other, amount = values[entry.to], entry.payload[0]
     own = values[entry.sender] if entry.kind.by_owner else other
@@ -172,11 +186,3 @@ def _once(indices: list[int], refusal: type[Exception]) -> set[int]:
     if twice := [index for index, count in Counter(indices).items() if count > 1]:
         raise refusal(f"accounts {sorted(twice)}: more than once in a batch")
     return set(indices)
-
-
-def _applied(tree: StateTree, after: dict[int, Account], entries: list[Entry]) -> Applied:
-    closes = tuple(close(index, account.closing) for index, account in after.items())
-    withdrawals = tuple(
-        (entry.to, sum(entry.payload[:2])) for entry in entries if entry.kind in (Kind.WITHDRAW, Kind.EXIT)
-    )
-    return Applied(tree.replaced_all(after), closes, encode([*entries, *closes]), withdrawals)

@@ -75,3 +75,7 @@ class WrongPath(RefusedBatch):
 
 class WrongRoot(RefusedBatch):
     """The state has another root than was named."""
+
+
+class TooLarge(RefusedBatch):
+    """A list or a run of the queue has more entries, or touches more accounts, than a batch has room for."""

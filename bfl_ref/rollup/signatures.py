@@ -13,16 +13,18 @@ A list of entries e (the last one is ROTATE, to the next key) is signed with the
     d_(14 j + k) = M_j >> 2k & 3   for j = 0 .. 3, k = 0 .. 13            56 digits of 2 bits
     signature = counter, v_c at d_c for each c
 
-About 5,700 counters are tried. Whoever verifies hashes each chain to its end, 3 * 56 - 112 = 56 steps in all.
+About 6,100 counters are tried. Whoever verifies hashes each chain to its end, 3 * 56 - 112 = 56 steps in all.
 
 Security, in bits of work for a forgery, compress being as good as random:
-- 112: another list (index, nonce, domain are in M) with the same 56 digits as the one that was signed. Any other digits of
+- 111: another list (index, nonce, domain are in M) with the same 56 digits as the one that was signed. Any other digits of
   the same sum have one that is smaller, and so need a chain value that lies before what is known. A second message is asked
   for, not a collision: the last entry of the list is the next key, 155 bits that nobody but the owner knows before the list
   is out, so no list can be prepared whose digits are known. (The owner can make two lists with equal digits in 2^56; but one
-  key confirms one list, and the owner may choose which anyway.)
-- 108 inside a proof: where digits are cut from bits of an element, an element below 2^27 has a second reading, as itself
-  plus p; four elements, at most 2^4 readings of M. Verifiers here read the canonical value, of which there is one.
+  key confirms one list, and the owner may choose which anyway.) Of the 2^31 integers below 2^31, 8 have given 28 low bits:
+  at most 8 of p elements lead to given digits, (8 / p)^4 = 2^-111.6.
+- The same inside a proof, which reads an element from 31 bits, and so may read one below 2^27 as itself plus p: up to 2^4
+  readings of a digest, but all of them are in the count above. (Counted crudely, 112 - 4 = 108 bits would be left.)
+  Verifiers here read canonical values, of which there is one.
 - 120: a chain value before a known one. v has 124 bits, its start 120 as 4 words of 30 bits. Each step is tweaked by index,
   nonce, chain and position: an input tried against one value is tried against no other, of whatever key of whatever account,
   so many targets make none easier. The domain is not in the tweak: a seed must serve one rollup only (`Wallet` sees to it).

@@ -88,13 +88,15 @@ def next_row(n: int, log_size: int) -> np.ndarray:
 
 def short_codewords(air: Air, public: F, log_size: int) -> list[F]:
     """Short columns on the coset: period 2^k values each, of which position i reads number i // (n / period)."""
-    found = []
-    for values in air.short_values(public):
-        period = len(values)
+    values = air.short_values(public)
+    found = dict[int, F]()
+    for period in {len(each) for each in values}:
+        same = [i for i, each in enumerate(values) if len(each) == period]  # extended together
         shift = pow(GENERATOR, air.length // period, F.order)
         log_period = log_size - log2(air.length // period)
-        found.append(lde(intt(values)[None, :], log_period, shift)[0])
-    return found
+        coefficients = intt(np.stack([values[i] for i in same]).view(F))
+        found.update(zip(same, lde(coefficients, log_period, shift), strict=True))
+    return [found[i] for i in range(len(values))]
 
 
 def short_at(air: Air, public: F, z: Ext) -> Sequence[Ext]:

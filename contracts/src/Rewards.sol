@@ -5,13 +5,26 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
+import {Entries} from "./Entries.sol";
 import {Governed} from "./Governed.sol";
 import {IConsortium} from "./interfaces/IConsortium.sol";
 import {IRewards, PAYER_ROLE, RewardParameters} from "./interfaces/IRewards.sol";
+import {IRollupQueue} from "./interfaces/IRollupQueue.sol";
 
 /// @notice See IRewards.
 contract Rewards is IRewards, Governed {
     using SafeERC20 for IERC20;
+
+    /// @dev Of the token's smallest unit, in a unit of the rollup.
+    uint256 private constant UNIT = 10 ** 15;
+
+    /// @dev A round that is being credited. entries, units: what goes to the rollup.
+    struct Pay {
+        uint256 roundId;
+        IRollupQueue rollup;
+        bytes entries;
+        uint256 units;
+    }
 
     /// @inheritdoc IRewards
     IERC20 public immutable override token;
@@ -39,7 +52,8 @@ contract Rewards is IRewards, Governed {
         uint256 roundId,
         address[] calldata hospitals,
         uint256[] calldata contributions,
-        address[] calldata services
+        address[] calldata services,
+        IRollupQueue rollup
     ) external override onlyPower(PAYER_ROLE) {
         // Checks
         if (hospitals.length != contributions.length) {
@@ -48,26 +62,12 @@ contract Rewards is IRewards, Governed {
         if (_credited[roundId]) revert AlreadyCredited(roundId);
         // Effects
         _credited[roundId] = true;
-        uint256 left = pot();
-        uint256 share = Math.min(_parameters.hospitals, left);
-        uint256 all = 0;
-        for (uint256 i = 0; i < contributions.length; ++i) {
-            all += contributions[i];
-        }
-        uint256 toHospitals = 0;
-        for (uint256 i = 0; i < hospitals.length && all != 0; ++i) {
-            uint256 amount = Math.mulDiv(share, contributions[i], all);
-            _credit(roundId, hospitals[i], amount);
-            toHospitals += amount;
-        }
-        left -= toHospitals;
-        uint256 each = services.length == 0 ? 0 : Math.min(_parameters.service, left / services.length);
-        for (uint256 i = 0; i < services.length; ++i) {
-            _credit(roundId, services[i], each);
-        }
-        uint256 toServices = each * services.length;
-        owed += toHospitals + toServices;
-        emit RewardsCredited(roundId, toHospitals, toServices, left - toServices);
+        Pay memory pay = Pay(roundId, rollup, "", 0);
+        uint256 before = pot();
+        uint256 toHospitals = _creditShares(pay, Math.min(_parameters.hospitals, before), hospitals, contributions);
+        uint256 toServices = _creditServices(pay, before - toHospitals, services);
+        emit RewardsCredited(roundId, toHospitals, toServices, before - toHospitals - toServices);
+        _push(pay);
     }
 
     /// @inheritdoc IRewards
@@ -98,9 +98,65 @@ contract Rewards is IRewards, Governed {
         return token.balanceOf(address(this)) - owed;
     }
 
-    function _credit(uint256 roundId, address member, uint256 amount) private {
+    /// @dev Shares of hospitals in the ratio of their contributions, of `share` at most.
+    function _creditShares(
+        Pay memory pay,
+        uint256 share,
+        address[] calldata hospitals,
+        uint256[] calldata contributions
+    ) private returns (uint256 credited) {
+        uint256 all = 0;
+        for (uint256 i = 0; i < contributions.length; ++i) {
+            all += contributions[i];
+        }
+        for (uint256 i = 0; i < hospitals.length && all != 0; ++i) {
+            credited += _credit(pay, hospitals[i], Math.mulDiv(share, contributions[i], all));
+        }
+    }
+
+    function _creditServices(Pay memory pay, uint256 left, address[] calldata services)
+        private
+        returns (uint256 credited)
+    {
+        uint256 each = services.length == 0 ? 0 : Math.min(_parameters.service, left / services.length);
+        for (uint256 i = 0; i < services.length; ++i) {
+            credited += _credit(pay, services[i], each);
+        }
+    }
+
+    /// @dev Returns what the member got: in the rollup whole units only.
+    function _credit(Pay memory pay, address member, uint256 amount) private returns (uint256) {
+        uint256 account = address(pay.rollup) == address(0) ? 0 : pay.rollup.accountNumberOf(member);
+        if (account == 0) {
+            _owe(pay.roundId, member, amount);
+            return amount;
+        }
+        uint256 units = amount / UNIT;
+        if (units == 0) return 0;
+        pay.units += units;
+        pay.entries =
+            bytes.concat(pay.entries, Entries.toBytes(Entries.make(Entries.DEPOSIT, account - 1, units << 128)));
+        return units * UNIT;
+    }
+
+    /// @dev Pays into the rollup; if that takes nothing now, what is owed is fetched here after all.
+    function _push(Pay memory pay) private {
+        if (pay.units == 0) return;
+        if (pay.rollup.takes(pay.entries.length / Entries.BYTES, pay.units)) {
+            token.forceApprove(address(pay.rollup), pay.units * UNIT);
+            pay.rollup.push(pay.entries);
+            return;
+        }
+        for (uint256 place = 0; place < pay.entries.length; place += Entries.BYTES) {
+            uint256 entry = Entries.readMemory(pay.entries, place);
+            _owe(pay.roundId, pay.rollup.ownerOf(Entries.to(entry)), Entries.element(entry, 0) * UNIT);
+        }
+    }
+
+    function _owe(uint256 roundId, address member, uint256 amount) private {
         if (amount == 0) return;
         owedTo[member] += amount;
+        owed += amount;
         emit RewardCredited(roundId, member, amount);
     }
 

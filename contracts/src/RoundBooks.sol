@@ -22,9 +22,9 @@ abstract contract RoundBooks is IRoundManager, Phases {
     uint8 public constant MIN_HOSPITALS = 3;
     uint8 public constant MAX_HOSPITALS = 128;
 
-    /// @dev A model that an aggregator submitted.
+    /// @dev A model that an aggregator submitted. number: how many submissions there were with its first one; zero: none.
     struct Candidate {
-        bool submitted;
+        uint16 number;
         uint8 votes;
     }
 
@@ -98,10 +98,10 @@ abstract contract RoundBooks is IRoundManager, Phases {
         external
         view
         override
-        returns (bool submitted, uint8 votes)
+        returns (uint16 number, uint8 votes)
     {
         Candidate memory candidate = _candidates[roundId][_key(model)];
-        return (candidate.submitted, candidate.votes);
+        return (candidate.number, candidate.votes);
     }
 
     /// @inheritdoc IRoundManager
@@ -127,8 +127,8 @@ abstract contract RoundBooks is IRoundManager, Phases {
         if (record.roles & VALIDATOR == 0) revert NotInRound(roundId, signer);
         _requireInRound(roundId, signer, record);
         Participation storage own = _participations[roundId][signer];
-        if (own.voted) revert AlreadyVoted(roundId, signer);
-        own.voted = true;
+        if (own.votedFor != 0) revert AlreadyVoted(roundId, signer);
+        own.votedFor = candidate.number;
         uint8 votes = ++candidate.votes;
         Round storage round = _rounds[roundId];
         ++round.voted;

@@ -83,8 +83,9 @@ contract RoundManager is RoundBooks {
         model.check();
         if (_rounds[roundId].shared) committee.requireSummed(roundId);
         own.submitted = true;
-        _candidates[roundId][_key(model)].submitted = true;
-        ++_rounds[roundId].submitted;
+        uint16 number = ++_rounds[roundId].submitted;
+        Candidate storage candidate = _candidates[roundId][_key(model)];
+        if (candidate.number == 0) candidate.number = number;
         emit CandidateSubmitted(roundId, msg.sender, model.digest, model.cid, model.codec);
     }
 
@@ -98,7 +99,7 @@ contract RoundManager is RoundBooks {
         // Checks
         _requirePhase(roundId, Phase.Finalise);
         Candidate storage candidate = _candidates[roundId][_key(model)];
-        if (!candidate.submitted) revert UnknownCandidate(roundId, model.cid, model.digest);
+        if (candidate.number == 0) revert UnknownCandidate(roundId, model.cid, model.digest);
         // Effects
         uint256 before = candidate.votes;
         for (uint256 i = 0; i < signatures.length; ++i) {

@@ -3,18 +3,23 @@ pragma solidity 0.8.37;
 
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
+import {Entries} from "./Entries.sol";
 import {Governed} from "./Governed.sol";
 import {Median} from "./Median.sol";
 import {Roster} from "./Roster.sol";
+import {BabyBear} from "./stark/BabyBear.sol";
+import {Content} from "./interfaces/Content.sol";
 import {IAudits} from "./interfaces/IAudits.sol";
 import {IBeacon, SecretState} from "./interfaces/IBeacon.sol";
 import {ICommittee} from "./interfaces/ICommittee.sol";
 import {IConsortium, ROUNDS_ROLE} from "./interfaces/IConsortium.sol";
 import {IContributions} from "./interfaces/IContributions.sol";
 import {Phase} from "./interfaces/IPhases.sol";
+import {Model} from "./interfaces/IModelRegistry.sol";
 import {IReputation, ReputationParameters, SCORE_ONE} from "./interfaces/IReputation.sol";
 import {IRewards} from "./interfaces/IRewards.sol";
-import {IRoundManager, Participation} from "./interfaces/IRoundManager.sol";
+import {IRollup} from "./interfaces/IRollup.sol";
+import {IRoundManager} from "./interfaces/IRoundManager.sol";
 import {ISelection} from "./interfaces/ISelection.sol";
 import {ISettlement} from "./interfaces/ISettlement.sol";
 import {IValidators} from "./interfaces/IValidators.sol";
@@ -32,6 +37,13 @@ contract Settlement is ISettlement, Governed {
         bool shared;
         int16[] medians;
         ReputationParameters parameters;
+        bytes entries; // evidence for the rollup
+    }
+
+    /// @dev Evidence that was written as of a round; positive and negative as the rollup counts them.
+    struct Collected {
+        uint32 positive;
+        uint32 negative;
     }
 
     /// @inheritdoc ISettlement
@@ -44,9 +56,15 @@ contract Settlement is ISettlement, Governed {
     ISelection public immutable override selection;
     /// @inheritdoc ISettlement
     IValidators public immutable override validators;
+    /// @inheritdoc ISettlement
+    IRollup public immutable override rollup;
+    /// @inheritdoc ISettlement
+    uint256 public override lastSettled;
     IAudits internal immutable _audits;
     IBeacon internal immutable _beacon;
     ICommittee internal immutable _committee;
+
+    mapping(address member => Collected) private _collected;
 
     constructor(
         IConsortium consortium_,
@@ -57,11 +75,12 @@ contract Settlement is ISettlement, Governed {
         IValidators validators_,
         IAudits audits_,
         IBeacon beacon_,
-        ICommittee committee_
+        ICommittee committee_,
+        IRollup rollup_
     ) Governed(consortium_) {
         (reputation, rewards, contributions) = (reputation_, rewards_, contributions_);
         (selection, validators) = (selection_, validators_);
-        (_audits, _beacon, _committee) = (audits_, beacon_, committee_);
+        (_audits, _beacon, _committee, rollup) = (audits_, beacon_, committee_, rollup_);
     }
 
     /// @inheritdoc ISettlement
@@ -77,13 +96,51 @@ contract Settlement is ISettlement, Governed {
         address[] memory voted = finalised ? _settleValidators(one) : new address[](0);
         address[] memory summed = one.shared && last >= Phase.Aggregate ? _settleSeats(one) : new address[](0);
         if (finalised && one.shared) _reward(one, voted, summed);
+        if (address(rollup) != address(0)) _push(one);
+    }
+
+    /// @inheritdoc ISettlement
+    function collect(address[] calldata members) external override {
+        uint256[] memory slots = rollup.slotsOf(members);
+        for (uint256 i = 0; i < members.length; ++i) {
+            Collected memory known = _collected[members[i]];
+            Collected memory now_ = Collected(uint32(slots[i] >> 32), uint32(slots[i]));
+            uint256 positive = (uint256(now_.positive) + BabyBear.P - known.positive) % BabyBear.P;
+            uint256 negative = (uint256(now_.negative) + BabyBear.P - known.negative) % BabyBear.P;
+            if (positive == 0 && negative == 0) continue;
+            _collected[members[i]] = now_;
+            reputation.record(lastSettled, members[i], positive, negative);
+        }
+    }
+
+    /// @dev Evidence of a member: to the rollup if it has an account there, else at once.
+    function _record(Case memory one, address member, uint256 positive, uint256 negative) private {
+        uint256 account = address(rollup) == address(0) ? 0 : rollup.accountNumberOf(member);
+        if (account == 0) {
+            reputation.record(one.roundId, member, positive, negative);
+        } else if (positive != 0 || negative != 0) {
+            uint256 entry = Entries.make(Entries.EVIDENCE, account - 1, (positive << 128) | (negative << 96));
+            one.entries = bytes.concat(one.entries, Entries.toBytes(entry));
+        }
+    }
+
+    /// @dev Hands evidence to the rollup; if that takes nothing now, it is written after all.
+    function _push(Case memory one) private {
+        lastSettled = one.roundId;
+        if (one.entries.length == 0) return;
+        if (rollup.takes(one.entries.length / Entries.BYTES, 0)) return rollup.push(one.entries);
+        for (uint256 place = 0; place < one.entries.length; place += Entries.BYTES) {
+            uint256 entry = Entries.readMemory(one.entries, place);
+            address member = rollup.ownerOf(Entries.to(entry));
+            reputation.record(one.roundId, member, Entries.element(entry, 0), Entries.element(entry, 1));
+        }
     }
 
     function _settleHospitals(Case memory one) private {
         address[] memory hospitals = one.manager.hospitalsOf(one.roundId);
         for (uint256 i = 0; i < hospitals.length; ++i) {
             (uint256 positive, uint256 negative) = _factsOf(one, hospitals[i]);
-            reputation.record(one.roundId, hospitals[i], positive, negative);
+            _record(one, hospitals[i], positive, negative);
         }
     }
 
@@ -98,7 +155,8 @@ contract Settlement is ISettlement, Governed {
         }
         bool proven = one.shared || _audits.statesOf(one.roundId, hospital).proven;
         positive = uint256(units.kept) + (proven ? units.proven : 0);
-        if (one.medians.length == 0) return (positive, 0);
+        // of one group alone nobody knows who of its members was good: it is all of them
+        if (one.medians.length < 2) return (positive, 0);
         // who is not left out by now survived, and has a group
         int256 quality = one.medians[_committee.groupOf(one.roundId, hospital)];
         uint256 full = units.qualityFull;
@@ -116,26 +174,35 @@ contract Settlement is ISettlement, Governed {
                 if (state == SecretState.False) negative += one.parameters.failed;
                 if (state == SecretState.Rebuilt || state == SecretState.Lost) negative += one.parameters.missed;
             }
-            if (negative != 0) reputation.record(one.roundId, dealers[i], 0, negative);
+            if (negative != 0) _record(one, dealers[i], 0, negative);
         }
     }
 
-    /// @dev Evidence of the round's validators; those that voted.
+    /// @dev Evidence of the round's validators; those that voted for the model that came in force.
     function _settleValidators(Case memory one) private returns (address[] memory voted) {
         address[] memory seated = validators.committeeOf(one.roundId);
         voted = new address[](seated.length);
         uint256 found = 0;
+        uint256 chosen = _chosen(one);
         for (uint256 i = 0; i < seated.length; ++i) {
-            Participation memory own = one.manager.participationOf(one.roundId, seated[i]);
+            uint256 votedFor = one.manager.participationOf(one.roundId, seated[i]).votedFor;
             (uint256 positive, uint256 negative) = (one.parameters.kept, 0);
-            if (own.voted) voted[found++] = seated[i];
+            if (votedFor != 0 && votedFor == chosen) voted[found++] = seated[i];
             else (positive, negative) = (0, one.parameters.missed);
             bool owing = contributions.scoresCommitmentOf(one.roundId, seated[i]) != 0
                 && !contributions.hasRevealed(one.roundId, seated[i]);
             if (owing) negative += one.parameters.missed;
-            reputation.record(one.roundId, seated[i], positive, negative);
+            _record(one, seated[i], positive, negative);
         }
         Roster.cut(voted, found);
+    }
+
+    /// @dev Number of the candidate that a finalised round put in force.
+    function _chosen(Case memory one) private view returns (uint256 number) {
+        Model memory model = one.manager.registry().current();
+        // its number alone counts here
+        // slither-disable-next-line unused-return
+        (number,) = one.manager.candidateOf(one.roundId, Content(model.cid, model.digest, model.codec));
     }
 
     /// @dev Evidence of the aggregators' seats; those with a sum of each group.
@@ -152,7 +219,7 @@ contract Settlement is ISettlement, Governed {
             if (complete) summed[found++] = seats[a];
             (uint256 positive, uint256 negative) =
                 complete ? (uint256(one.parameters.kept), uint256(0)) : (0, one.parameters.missed);
-            reputation.record(one.roundId, seats[a], positive, negative);
+            _record(one, seats[a], positive, negative);
         }
         Roster.cut(summed, found);
     }
@@ -180,6 +247,6 @@ contract Settlement is ISettlement, Governed {
         for (uint256 i = 0; i < services.length; ++i) {
             services[i] = i < voted.length ? voted[i] : summed[i - voted.length];
         }
-        rewards.credit(one.roundId, survivors, parts, services);
+        rewards.credit(one.roundId, survivors, parts, services, rollup);
     }
 }

@@ -33,6 +33,7 @@ import {MODEL_WRITER_ROLE} from "../src/interfaces/IModelRegistry.sol";
 import {Phase} from "../src/interfaces/IPhases.sol";
 import {EVIDENCE_ROLE, ReputationParameters} from "../src/interfaces/IReputation.sol";
 import {PAYER_ROLE, RewardParameters} from "../src/interfaces/IRewards.sol";
+import {IRollup} from "../src/interfaces/IRollup.sol";
 import {Parts, RoundParameters} from "../src/interfaces/IRoundManager.sol";
 import {SelectionParameters} from "../src/interfaces/ISelection.sol";
 import {FREEZER_ROLE, SLASHER_ROLE} from "../src/interfaces/IStakeVault.sol";
@@ -104,11 +105,16 @@ abstract contract Deployment {
         contributions = new Contributions(consortium, committee, validators);
         rewards = new Rewards(consortium, token, paying());
         settlement = new Settlement(
-            consortium, reputation, rewards, contributions, selection, validators, audits, beacon, committee
+            consortium, reputation, rewards, contributions, selection, validators, audits, beacon, committee, ledger()
         );
         manager = new RoundManager(consortium, parts(), parameters());
         privacy = new PrivacyLedger(consortium);
         consortium.seal(powersAtSealing());
+    }
+
+    /// @dev The rollup that rounds are settled through: none.
+    function ledger() internal virtual returns (IRollup) {
+        return IRollup(address(0));
     }
 
     function parts() internal view returns (Parts memory) {

@@ -16,6 +16,7 @@ import {IPhases, Phase} from "../src/interfaces/IPhases.sol";
 import {IReputation} from "../src/interfaces/IReputation.sol";
 import {IRewards} from "../src/interfaces/IRewards.sol";
 import {IRoundManager, Parts, RoundParameters} from "../src/interfaces/IRoundManager.sol";
+import {IRollup} from "../src/interfaces/IRollup.sol";
 import {ISelection} from "../src/interfaces/ISelection.sol";
 import {ISettlement} from "../src/interfaces/ISettlement.sol";
 import {IStakeVault, SLASHER_ROLE} from "../src/interfaces/IStakeVault.sol";
@@ -216,7 +217,9 @@ contract Outsider {
             address(parts.contributions), abi.encodeCall(IContributions.revealScores, (roundId, new int16[](1), 0))
         );
         all[16] = Call(rewards, abi.encodeCall(IRewards.fund, (0)));
-        all[17] = Call(rewards, abi.encodeCall(IRewards.credit, (roundId, list, new uint256[](1), list)));
+        all[17] = Call(
+            rewards, abi.encodeCall(IRewards.credit, (roundId, list, new uint256[](1), list, IRollup(address(0))))
+        );
         all[18] = Call(rewards, abi.encodeCall(IRewards.claim, ()));
         all[19] = Call(rewards, abi.encodeCall(IRewards.setRewards, (parts.settlement.rewards().rewards())));
         all[20] = Call(address(parts.settlement), abi.encodeCall(ISettlement.settle, (roundId, Phase.Settle, true)));

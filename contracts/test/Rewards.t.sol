@@ -5,6 +5,7 @@ import {Rewards} from "../src/Rewards.sol";
 import {HOSPITAL, IConsortium} from "../src/interfaces/IConsortium.sol";
 import {IGoverned} from "../src/interfaces/IGoverned.sol";
 import {IRewards, PAYER_ROLE, RewardParameters} from "../src/interfaces/IRewards.sol";
+import {IRollup} from "../src/interfaces/IRollup.sol";
 import {IStakeVault} from "../src/interfaces/IStakeVault.sol";
 import {Deployment} from "./Deployment.sol";
 import {vm} from "./Vm.sol";
@@ -20,7 +21,7 @@ contract RewardsTest is Deployment {
 
     function credit(uint256 roundId, address[] memory who, uint256[] memory parts, address[] memory services) internal {
         vm.prank(address(settlement));
-        rewards.credit(roundId, who, parts, services);
+        rewards.credit(roundId, who, parts, services, IRollup(address(0)));
     }
 
     function three(uint256 a, uint256 b, uint256 c) internal pure returns (uint256[] memory list) {
@@ -103,7 +104,7 @@ contract RewardsTest is Deployment {
         credit(2, hospitals, three(1, 1, 1), hospitals);
         vm.expectRevert(abi.encodeWithSelector(IGoverned.MissingPower.selector, operators[0], PAYER_ROLE));
         vm.prank(operators[0]);
-        rewards.credit(2, hospitals, three(1, 1, 1), hospitals);
+        rewards.credit(2, hospitals, three(1, 1, 1), hospitals, IRollup(address(0)));
     }
 
     /// @dev A treasury that slashes filled pays rewards once a vote sends it.

@@ -221,9 +221,17 @@ contract RoundManagerTest is Deployment {
     function test_submitCandidate_byAggregator_becomesCandidate() public {
         uint256 roundId = reach(Phase.Aggregate);
         submit(roundId, operators[0], "model");
-        (bool submitted, uint8 votes) = manager.candidateOf(roundId, content("model"));
-        vm.assertEq(submitted, true);
+        (uint16 number, uint8 votes) = manager.candidateOf(roundId, content("model"));
+        vm.assertEq(number, 1);
         vm.assertEq(votes, 0);
+        submit(roundId, operators[1], "model");
+        submit(roundId, operators[2], "other");
+        (number,) = manager.candidateOf(roundId, content("model"));
+        vm.assertEq(number, 1);
+        (number,) = manager.candidateOf(roundId, content("other"));
+        vm.assertEq(number, 3);
+        (number,) = manager.candidateOf(roundId, content("nobody's"));
+        vm.assertEq(number, 0);
     }
 
     function test_submitCandidate_refusals_byName() public {

@@ -122,7 +122,20 @@ contract SettlementTest is SharedDeployment {
         advance(roundId);
         vm.assertEq(rewards.owedTo(hospitals[2]), 0);
         vm.assertEq(rewards.owedTo(hospitals[0]), 2); // services are paid
-        expectEvidence(roundId, hospitals[2], KEPT + PROVEN, 40_000);
+    }
+
+    /// @dev Four survivors make one group, of which everybody is a member: its score says nothing of any of them.
+    function test_settle_oneGroup_writesNoQuality() public {
+        int16[3] memory given = [int16(-10_000), -1, 10_000];
+        for (uint256 i = 0; i < given.length; ++i) {
+            uint256 roundId = reach(Phase.Finalise);
+            finishScored(roundId, scores(given[i]));
+            (uint256 before,) = reputation.evidenceOf(hospitals[2], roundId);
+            vm.expectEmit(address(settlement));
+            emit ISettlement.RoundSettled(roundId, Phase.Settle, scores(given[i]));
+            advance(roundId);
+            expectEvidence(roundId, hospitals[2], before + KEPT + PROVEN, 0);
+        }
     }
 
     // ------------------------------------------------------------------ facts, one by one
@@ -192,6 +205,48 @@ contract SettlementTest is SharedDeployment {
         expectEvidence(roundId, dealers[3], 2 * KEPT, 0);
         vm.assertEq(rewards.owedTo(dealers[4]), 0);
         vm.assertEq(rewards.owedTo(dealers[3]), 2);
+    }
+
+    /// @dev A round of which two models were submitted, up to the votes. All seats have proven their sums.
+    function reachRivals() internal returns (uint256 roundId) {
+        roundId = reach(Phase.Aggregate);
+        for (uint256 a = 0; a < 5; ++a) {
+            submitSum(roundId, 0, a);
+        }
+        decode(roundId, 0);
+        submit(roundId, operators[0], "other");
+        submit(roundId, operators[1], "model");
+        skipBeyond(manager.deadlineOf(roundId));
+        advance(roundId);
+    }
+
+    function test_settle_voteForAnotherModel_isMissedAndNotPaid() public {
+        fund(1000);
+        uint256 roundId = reachRivals();
+        voteFor(roundId, dealers[4], "other");
+        for (uint256 i = 0; i < 4; ++i) {
+            voteFor(roundId, dealers[i], "model");
+        }
+        advance(roundId);
+        advance(roundId);
+        vm.assertEq(registry.current().digest, content("model").digest);
+        expectEvidence(roundId, dealers[4], KEPT, MISSED); // as a seat, as a validator
+        expectEvidence(roundId, dealers[3], 2 * KEPT, 0);
+        vm.assertEq(rewards.owedTo(dealers[4]), 1);
+        vm.assertEq(rewards.owedTo(dealers[3]), 2);
+    }
+
+    function test_settle_noQuorum_paysNobodyForVotes() public {
+        fund(1000);
+        uint256 roundId = reachRivals();
+        for (uint256 i = 0; i < 5; ++i) {
+            voteFor(roundId, dealers[i], i < 3 ? "model" : "other");
+        }
+        advance(roundId);
+        vm.assertTrue(manager.phaseOf(roundId) == Phase.Aborted, "aborted");
+        expectEvidence(roundId, dealers[3], KEPT, 0); // as a seat
+        expectEvidence(roundId, dealers[4], KEPT, 0);
+        vm.assertEq(rewards.owed(), 0);
     }
 
     function test_settle_secrets_areMissedWhenKeptBack() public {

@@ -239,7 +239,7 @@ contract ValidatorsTest is Deployment {
         vm.prank(hospitals[3]); // no validator
         manager.voteModel(roundId, content("model"), signatures);
         vm.assertEq(registry.versions(), 2);
-        vm.assertEq(manager.participationOf(roundId, judges[3]).voted, true);
+        vm.assertEq(manager.participationOf(roundId, judges[3]).votedFor, 1);
         vm.expectRevert(abi.encodeWithSelector(IRoundManager.AlreadyVoted.selector, roundId, judges[2]));
         voteFor(roundId, judges[2], "model");
         vm.expectRevert(abi.encodeWithSelector(IConsortium.NoVote.selector, auditor));

@@ -10,6 +10,7 @@ from .consent import *  # noqa: F403
 from .event import Event
 from .governance import *  # noqa: F403
 from .membership import *  # noqa: F403
+from .rollup import *  # noqa: F403
 from .rounds import *  # noqa: F403
 from .sharing import *  # noqa: F403
 from .training import *  # noqa: F403

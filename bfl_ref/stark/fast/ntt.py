@@ -7,8 +7,9 @@ import numpy as np
 
 from ..field import GENERATOR, F, P, base, powers, root_of_unity
 from ..poly import bit_reversal, log2
-from .montgomery import add, mul, sub, to_montgomery
+from .montgomery import R, add, mul, sub, to_montgomery
 
+_ONE = R % P  # in Montgomery form
 _SHORT = 8  # below this half-length the inner loop runs over blocks instead of within one; slices vectorise
 
 
@@ -26,7 +27,7 @@ def lde(coefficients: F, log_length: int, shift: int = GENERATOR) -> F:
     block = 1 << (count.bit_length() - 1)
     omega = root_of_unity(length)
     shifts = [shift * pow(omega, int(e), P) % P for e in bit_reversal(log_length - log2(block))]
-    scales = np.stack([to_montgomery(powers(s, count)) for s in shifts])
+    scales = _powers(to_montgomery(base(shifts)), count)
     codewords = np.empty((columns, length), dtype=np.uint32)
     _extend(np.ascontiguousarray(coefficients.view(np.ndarray)), scales, _twiddles(block), codewords)
     return codewords.view(F)
@@ -57,6 +58,18 @@ def _twiddles(length: int, inverse: bool = False) -> np.ndarray:
         half *= 2
     found = to_montgomery(table)
     found.flags.writeable = False
+    return found
+
+
+@numba.njit(cache=True)
+def _powers(factors, count):
+    """(k,) -> (k, count): 1, s, ..., s^(count-1) of each s, all in Montgomery form."""
+    found = np.empty((len(factors), count), dtype=np.uint32)
+    for t in range(len(factors)):
+        power, factor = np.uint64(_ONE), np.uint64(factors[t])
+        for i in range(count):
+            found[t, i] = power
+            power = mul(power, factor)
     return found
 
 

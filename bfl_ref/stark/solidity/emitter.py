@@ -82,9 +82,9 @@ def seventh(x: Value) -> Value:
 class Emitter:
     """Straight-line Yul of a program. Memory words from MEMORY on: the inputs, then values that are used twice or more.
 
-    Inputs, in this order: opened values (columns at z, then at g z), public inputs, and the prelude: alpha, beta, lam,
-    z^n - 1 and its inverse, for each row of `rows` z - g^row and its inverse, short columns, lookup columns in E (at z,
-    at g z).
+    Inputs, in this order: opened values (columns at z, then at g z; T of the data, if there are any), public inputs, and
+    the prelude: alpha, beta, lam, z^n - 1 and its inverse, for each row of `rows` z - g^row and its inverse, short
+    columns, auxiliary columns in E (at z, at g z).
     """
 
     def __init__(self, air: Air, program: Program):
@@ -92,7 +92,7 @@ class Emitter:
         self.base_columns = air.widths[0] + air.widths[1]
         self.columns = self.base_columns + EXTENSION_DEGREE * air.widths[2]
         self.rows = sorted({o.row for o in self.outputs if o.kind == "boundary"} | {air.length - 1})
-        self.public = 2 * self.columns
+        self.public = 2 * self.columns + bool(air.data_width)
         self.alpha = self.public + air.public_inputs
         self.vanishing = self.alpha + 3
         self.short = self.vanishing + 2 + 2 * len(self.rows)
@@ -225,7 +225,7 @@ class Emitter:
             after = self.air.widths[2] if code == "nxt" else 0
             return word(self.aux + after + a - self.base_columns, REDUCED)
         first = {"cur": 0, "nxt": self.columns, "public": self.public, "short": self.short}
-        challenges = {"beta": self.alpha + 1, "lam": self.alpha + 2}
+        challenges = {"beta": self.alpha + 1, "lam": self.alpha + 2, "data": self.public - 1}
         return word(
             first[code] + a if code in first else challenges[code], REDUCED if code == "short" else P - 1
         )

@@ -1,7 +1,8 @@
 """Account slots: the leaf before, the leaf after, and one path for both.
 
-`r` of `old`: the leaf's sixteen elements. `kind` of `new`, which no entry uses there: the letters that arrived (entries.py),
-as named below. `r` of `new`, `pair` and `lift`: the digest that waits for the slot after the next, then the level's sibling.
+`r` of `old`: the leaf's elements. `kind` of `new`, which no entry uses there: the letters that arrived (entries.py), as
+named below; `to` of `new`: how many entries name the account. `r` of `new`, `pair` and `lift`: the digest that waits for
+the slot after the next, then the level's sibling.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,7 +10,7 @@ from typing import Any
 
 from ...rollup.accounts import LEAF_TAG
 from ...rollup.entries import FROM, Kind
-from ..poseidon2 import DIGEST, WIDTH, Constant
+from ..poseidon2 import DIGEST, Constant
 from . import entries as mail
 
 # places in `kind` of `new`
@@ -30,7 +31,7 @@ def _update(cur: Any, nxt: Any, k: Constant) -> Iterable[tuple[str, Any]]:
     """From the old leaf, in `r`, to the new one, by the letters."""
     there, new, got = cur.old * cur.row_3, nxt.state, nxt.kind
     rekeyed, exited, writes = got[REKEYED], got[EXITED], got[WRITES]
-    for name, mark in (("rekeyed", rekeyed), ("exited", exited), ("writes", writes)):
+    for name, mark in (("rekeyed", rekeyed), ("exited", exited)):  # `writes` is one, of the one list
         yield f"{name} is a bit", there * (mark * mark - mark)
     yield "who is served by the queue signs nothing", there * cur.signed * (rekeyed + exited)
     stays = k(1) - exited
@@ -73,7 +74,7 @@ def _land(cur: Any, nxt: Any, k: Constant, digest: Sequence[Any]) -> Iterable[tu
     """At the top: from one root to the next; accounts come by ascending index, unused blocks last."""
     top = cur.row_3 * cur.last
     for i, value in enumerate(digest):
-        yield f"old root {i}", top * cur.live * (cur.r[i] - cur.root[i])
+        yield f"old path {i}", top * cur.live * (cur.r[i] - cur.root[i])
         yield f"root {i}", nxt.root[i] - cur.root[i] - top * cur.live * (value - cur.root[i])
     follows = top * nxt.message * nxt.live
     yield "no gap", follows * (k(1) - cur.live)
@@ -81,9 +82,10 @@ def _land(cur: Any, nxt: Any, k: Constant, digest: Sequence[Any]) -> Iterable[tu
 
 
 def everywhere(cur: Any, k: Constant) -> Iterable[tuple[str, Any]]:
-    for i in range(WIDTH):
+    for i in range(TAG):
         yield f"old leaf {i}", cur.old * cur.row_0 * (cur.state[i] - cur.r[i])
     yield "leaf tag", (cur.old + cur.new) * cur.row_0 * (cur.state[TAG] - k(LEAF_TAG))
+    yield "some entry names it", cur.new * cur.row_3 * cur.live * (cur.number[0] - cur.to + k(1))
     yield "nonce of the key", cur.old * (cur.r[NONCE] - cur.when)
     yield "bit is a bit", (cur.pair + cur.lift) * (cur.bit * cur.bit - cur.bit)
     yield "live is a bit", cur.live * cur.live - cur.live
@@ -97,7 +99,8 @@ def letter(cur: Any, k: Constant) -> list[Any]:
     got = cur.kind
     changes, writes = cur.signed + got[REKEYED], got[WRITES]
     taken = [got[RECEIVED], got[POSITIVE], got[NEGATIVE], got[REKEYED], got[EXITED]]
-    taken += [got[LEFT], got[LEFT_STAKE], cur.signed, *(changes * x for x in cur.state[KEY : KEY + 5])]
+    taken += [got[LEFT], got[LEFT_STAKE], cur.to, cur.signed]
+    taken += [changes * x for x in cur.state[KEY : KEY + 5]]
     taken += [got[OUT], got[FREED], got[TIED], writes]
     taken += [writes * x for x in cur.state[RECORD : RECORD + 5]]
     return [here * value for value in taken] + [k(0)] * (mail.LETTER - len(taken))

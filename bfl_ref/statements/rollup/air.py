@@ -3,13 +3,15 @@
 States:  "I know accounts in the tree of the old root, and of each that asks for something a one-time signature, by the key
 that its leaf names and for this rollup, over all that it asks for, in that order, and its next key. Applying the data's
 entries gives the tree of the new root; what an account spends it had before; CLOSE entries say what accounts hold now."
-Does not state: that queue entries (DEPOSIT, EVIDENCE, REKEY, EXIT) are those of the contract's queue, in its order; that
-all that was ever deposited stays below 2^29, without which sums could wrap around: both are for the contract to see to.
+Does not state: that queue entries (DEPOSIT, EVIDENCE, REKEY, EXIT) are those of the contract's queue, in its order, and
+before all lists (within a list they are not); that all that was ever deposited stays below 2^29, without which sums could
+wrap around: both are for the contract to see to.
 
 Public inputs: old root (8), new root (8), domain (4: chain and contract, in every signature). Data: entries of six elements.
 
 Where what stands: layout.py. Between slots that are far apart, facts travel as letters, that is as numerators of a lookup
 whose table is the account: what all entries bring to an account, summed element by element, is what the account took in.
+Every entry brings one more name, so it names an account that is opened here, and so below 1024, whatever else it brings.
 Amounts are below 2^29, and so is their sum, which therefore never wraps around.
 """
 
@@ -49,7 +51,7 @@ class Rollup(Air):
 
     def transition(self, cur: Any, nxt: Any, k: Constant) -> Iterable[tuple[str, Any]]:
         yield from three_rows.constraints(cur, nxt, k, cur.row_0, cur.row_1, cur.row_2)
-        for i, value in enumerate(three_rows.output(cur)):
+        for i, value in enumerate(three_rows.output(cur)[:DIGEST]):
             yield f"output {i}", cur.row_2 * (value - nxt.state[i])
         digest = _digest(cur)
         yield from self._held(cur, nxt, k)
@@ -65,8 +67,6 @@ class Rollup(Air):
         for name in HELD:
             here = inside + cur.row_3 * within if name in ACROSS else inside
             yield f"{name} is held", here * (getattr(nxt, name) - getattr(cur, name))
-        for i, (value, following) in enumerate(zip(cur.kind, nxt.kind, strict=True)):
-            yield f"kind {i} is held", inside * (following - value)
         kept = inside * (cur.entry + cur.old + cur.new + cur.pair + cur.lift)
         for i, (value, following) in enumerate(zip(cur.r, nxt.r, strict=True)):
             yield f"r {i} is held", kept * (following - value)
@@ -95,8 +95,7 @@ class Rollup(Air):
         yield signatures.bus(cur, k)
 
     def datum(self, cur: Any, k: Constant) -> tuple[Any, list[Any]]:
-        used = entries.queued(cur) + entries.open_list(cur) + entries.of(cur, entries.Kind.ROTATE)
-        here = cur.row_0 * (cur.entry * used + cur.new * cur.live)
+        here = cur.row_0 * (cur.entry * entries.used(cur) + cur.new * cur.live)
         said = zip(cur.state[DIGEST : DIGEST + 6], accounts.close(cur, k), strict=True)
         return here, [cur.entry * a + cur.new * b for a, b in said]
 

@@ -1,13 +1,14 @@
 """Cells of the accounts' blocks: signature, leaves, path."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from ...fixed_point.digests import absorb_all, compress_each
-from ...rollup.accounts import DEPTH, LEAF_TAG, Account, StateTree
-from ...rollup.entries import Kind
-from ...rollup.ledger import Applied, Batch, SignedList
+from ...rollup.accounts import DEPTH, LEAF_TAG, Account, Digest, StateTree
+from ...rollup.entries import Entry, Kind
+from ...rollup.ledger import Applied, Batch
 from ...rollup.signatures import (
     CHAINS,
     DIGITS_OF_EACH,
@@ -15,7 +16,9 @@ from ...rollup.signatures import (
     MESSAGE_TAG,
     STEP_TAG,
     STEPS,
+    VALUE,
     Domain4,
+    Signature,
     digits_of,
 )
 from ...stark.field import F, base
@@ -37,6 +40,7 @@ def fill_accounts(
     """Blocks of the touched accounts by ascending index, then those of nobody; returns the chain steps (k, 16) to hash."""
     steps = [np.zeros((0, WIDTH), np.int64)]
     lists = {one.index: one for one in batch.lists}
+    entries = [*batch.queue, *(entry for one in batch.lists for entry in one.entries)]
     touched = [close.sender for close in applied.closes]
     now = tree
     cells.put("root", slice(0, cells.layout.entries), tree.root)
@@ -50,34 +54,51 @@ def fill_accounts(
         one = lists.get(index) if live else None
         for name, value in (("who", index), ("when", old.nonce), ("live", live), ("signed", one is not None)):
             cells.put(name, block, value)
-        steps += _fill_signature(cells, first, index, old, one, digests.get(index) if one else None, domain)
+        signed = (digests[index], one.signature) if one else None
+        steps.append(fill_signature(cells, first, shown_by(index, old.nonce, domain, signed)))
         new = applied.tree[index] if live else old
         at = first + 1 + ENDS
-        _fill_leaves(cells, at, index, old, new, batch, one is not None)
-        now = _fill_path(cells, at + 2, index, now, old, new, live)
+        _fill_leaves(cells, at, index, old, new, entries if live else [])
+        siblings = now.siblings(index) if live else ((0,) * DIGEST,) * DEPTH
+        fill_path(cells, at + 2, index, siblings, [_digest_of([*x.elements, LEAF_TAG]) for x in (old, new)])
+        now = now.replaced(index, new) if live else now
         if number + 1 < len(touched):
             cells.numbers[0, first + BLOCK - 1] = touched[number + 1] - index - 1
     cells.put("root", slice(cells.layout.steps.start, None), applied.tree.root)
     return np.concatenate(steps)
 
 
-def _fill_signature(
-    cells: Cells,
-    first: int,
-    index: int,
-    old: Account,
-    one: SignedList | None,
-    digest: F | None,
-    domain: Domain4,
-) -> list[np.ndarray]:
-    """Message and ends; of zeros where nothing is signed. Returns the steps between what is shown and the ends."""
-    message = [*(digest.tolist() if digest is not None else [0] * DIGEST), index, old.nonce]
-    message += [one.signature.counter if one else 0, *domain, MESSAGE_TAG]
-    cells.raw[:, first] = message
+@dataclass
+class Shown:
+    """A signature: the message (16,), the elements of its digest that digits are cut from (4,), the digits (56,), the chains
+    at these places and at their ends (56, 4), what is hashed in between (k, 16).
+    """
+
+    message: list[int]
+    elements: list[int]
+    digits: np.ndarray
+    values: np.ndarray
+    ends: np.ndarray
+    steps: np.ndarray
+
+
+def shown_by(index: int, nonce: int, domain: Domain4, signed: tuple[F, Signature] | None) -> Shown:
+    """signed: the list's digest H, and the signature. None: zeros that lead nowhere."""
+    digest, counter = (signed[0].tolist(), signed[1].counter) if signed else ([0] * DIGEST, 0)
+    message = [*digest, index, nonce, counter, *domain, MESSAGE_TAG]
     hashed = compress_each(base(message).reshape(1, WIDTH).view(F))
     (digits,), elements = digits_of(hashed), hashed[0].tolist()[: CHAINS // DIGITS_OF_EACH]
-    shown = np.array(one.signature.values if one else np.zeros((CHAINS, 4)), np.int64)
-    ends, steps = chain_steps(index, old.nonce, digits, shown) if one else (shown, [])
+    if not signed:
+        none = np.zeros((CHAINS, VALUE), np.int64)
+        return Shown(message, elements, digits, none, none, np.zeros((0, WIDTH), np.int64))
+    values = np.array(signed[1].values, np.int64)
+    return Shown(message, elements, digits, values, *chain_steps(index, nonce, digits, values))
+
+
+def fill_signature(cells: Cells, first: int, shown: Shown) -> np.ndarray:
+    """Message and ends, from slot `first` on. Returns the steps."""
+    cells.raw[:, first] = shown.message
+    digits, elements, ends = shown.digits, shown.elements, shown.ends
     slots = slice(first + 1, first + 1 + ENDS)
     start = base([KEY_TAG] + [0] * (DIGEST - 1))
     blocks = ends.reshape(ENDS, DIGEST)
@@ -88,8 +109,8 @@ def _fill_signature(
     for row, values, chain, place in (
         (0, ends, even, np.full(ENDS, STEPS)),
         (1, ends, odd, np.full(ENDS, STEPS)),
-        (2, shown, even, digits[even]),
-        (3, shown, odd, digits[odd]),
+        (2, shown.values, even, digits[even]),
+        (3, shown.values, odd, digits[odd]),
     ):
         r[signing.VALUE : signing.VALUE + 4, :, row] = values[chain].T
         r[signing.POSITION, :, row] = PLACE * chain + place
@@ -103,12 +124,12 @@ def _fill_signature(
         if at == DIGITS_OF_EACH // 2 - 1:
             for i in range(3):
                 r[signing.UNUSED + i, end] = elements[part] >> 2 * DIGITS_OF_EACH + i & 1
-    return steps
+    return shown.steps
 
 
 def chain_steps(
     index: int, nonce: int, digits: np.ndarray, shown: np.ndarray
-) -> tuple[np.ndarray, list[np.ndarray]]:
+) -> tuple[np.ndarray, np.ndarray]:
     """(the chains' ends (56, 4), what is hashed on the way there, (k, 16) from each position)."""
     values, steps = shown.copy(), []
     for position in range(STEPS):
@@ -118,21 +139,20 @@ def chain_steps(
         raw[:, 10], raw[:, 15] = PLACE * chains + position, STEP_TAG
         values[chains] = compress_each(raw.astype(np.uint32).view(F))[:, :4]
         steps.append(raw)
-    return values, steps
+    return values, np.concatenate(steps)
 
 
 def _fill_leaves(
-    cells: Cells, at: int, index: int, old: Account, new: Account, batch: Batch, signs: bool
+    cells: Cells, at: int, index: int, old: Account, new: Account, entries: Sequence[Entry]
 ) -> None:
-    """The leaves, and the letters that lead from one to the other."""
+    """The leaves, and the letters that lead from one to the other.   entries: of the batch."""
     for slot, account in ((at, old), (at + 1, new)):
         cells.raw[:, slot] = [*account.elements, LEAF_TAG]
-    cells.put("r", at, [*old.elements, LEAF_TAG])
-    own = next((one.entries for one in batch.lists if one.index == index), ()) if signs else ()
-    out, freed, tied, wrote, *_ = asked_of(own)
-    reached = [*batch.queue, *(e for one in batch.lists for e in one.entries if e.kind == Kind.TRANSFER)]
+    cells.put("r", at, old.elements)
+    out, freed, tied, wrote, *_ = asked_of([e for e in entries if e.kind.by_owner and e.sender == index])
+    reached = [e for e in entries if e.to == index]
     got = np.zeros(11, np.int64)
-    for entry in (e for e in reached if e.to == index):
+    for entry in reached:
         if entry.kind in (Kind.TRANSFER, Kind.DEPOSIT):
             got[leaf.RECEIVED] += entry.payload[0]
         if entry.kind == Kind.EVIDENCE:
@@ -143,16 +163,19 @@ def _fill_leaves(
     got[[leaf.OUT, leaf.FREED, leaf.TIED, leaf.WRITES]] = out, freed, tied, wrote
     got[[leaf.LEFT, leaf.LEFT_STAKE]] = got[leaf.EXITED] * np.array([old.balance, old.stake])
     cells.put("kind", at + 1, got)
+    cells.put("to", at + 1, len(reached))
     cells.numbers[:, at] = old.balance - out, old.stake - freed
+    cells.numbers[0, at + 1] = max(len(reached) - 1, 0)
 
 
-def _fill_path(
-    cells: Cells, first: int, index: int, tree: StateTree, old: Account, new: Account, live: bool
-) -> StateTree:
-    """Both paths, level by level; returns the tree after the account."""
-    after = tree.replaced(index, new) if live else tree
-    siblings = tree.siblings(index) if live else [(0,) * DIGEST] * DEPTH
-    nodes = [_digest_of([*account.elements, LEAF_TAG]) for account in (old, new)]
+def fill_path(
+    cells: Cells, first: int, index: int, siblings: Sequence[Digest], nodes: Sequence[Sequence[int]]
+) -> list[Sequence[int]]:
+    """Both paths from slot `first` on, level by level.   index: of these nodes, before and after, on the first level.
+
+    Returns what the paths lead to.
+    """
+    nodes = list(nodes)
     cells.put("r", first - 1, nodes[0])
     for level, sibling in enumerate(siblings):
         bit = index >> level & 1
@@ -164,7 +187,7 @@ def _fill_path(
             nodes[turn] = _digest_of(pair)
             cells.put("bit", slot, bit)
             cells.put("index", slot, index >> level)
-    return after
+    return nodes
 
 
 def _digest_of(raw: Sequence[int]) -> list[int]:

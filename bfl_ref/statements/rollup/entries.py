@@ -14,9 +14,10 @@ from ..poseidon2 import DIGEST, Constant
 from .layout import MAIL
 
 SPENT, UNLOCKED, LOCKED, WROTE, RECORD = 6, 7, 8, 9, 10  # in `r`
-# what a letter carries, and whose leaf it goes to: received, evidence, queue's requests; then the list's own
-RECEIVED, POSITIVE, NEGATIVE, REKEYED, EXITED, LEFT, LEFT_STAKE, SIGNED = range(8)
-KEY, OUT, FREED, TIED, WRITES, WRITTEN, LIST = 8, 13, 14, 15, 16, 17, 22
+# what a letter carries, and whose leaf it goes to: received, evidence, queue's requests, one of each entry; then what
+# the list says of itself
+RECEIVED, POSITIVE, NEGATIVE, REKEYED, EXITED, LEFT, LEFT_STAKE, NAMED, SIGNED = range(9)
+KEY, OUT, FREED, TIED, WRITES, WRITTEN, LIST = 9, 14, 15, 16, 17, 18, 23
 LETTER = LIST + DIGEST
 
 
@@ -45,6 +46,11 @@ def open_list(cells: Any) -> Any:
     """1 on entries after which their list goes on."""
     own = (Kind.TRANSFER, Kind.LOCK, Kind.UNLOCK, Kind.RECORD, Kind.ACCESS, Kind.WITHDRAW)
     return of(cells, *own)
+
+
+def used(cells: Any) -> Any:
+    """1 on all entries, 0 in slots without one."""
+    return queued(cells) + open_list(cells) + of(cells, Kind.ROTATE)
 
 
 def asked(cells: Any, before: Any, k: Constant) -> Iterator[tuple[str, int, Any]]:
@@ -77,10 +83,11 @@ def transition(cur: Any, nxt: Any, k: Constant, digest: Sequence[Any]) -> Iterab
 
 def everywhere(cur: Any, k: Constant) -> Iterable[tuple[str, Any]]:
     """What one entry must look like."""
-    total = queued(cur) + open_list(cur) + of(cur, Kind.ROTATE)
+    total = used(cur)
     for i, mark in enumerate(cur.kind):
         yield f"kind {i + 1} is a bit", cur.entry * (mark * mark - mark)
     yield "one kind", cur.entry * (total * total - total)
+    # on all four rows of a slot, with `r`, `who` and `to` held: so the kind is the same there, too
     header = k(FROM) * cur.who + k(TO) * cur.to
     for i, mark in enumerate(cur.kind):
         header = header + k(i + 1) * mark
@@ -115,7 +122,7 @@ def boundary(cur: Any, k: Constant, last_row: int) -> Iterable[tuple[str, int, A
 
 
 def letter_to(cur: Any, k: Constant) -> Fraction:
-    """What an entry brings to the account that it names."""
+    """What an entry brings to the account that it names: itself, if nothing else, so that there is such an account."""
     here = cur.entry * cur.row_3
     rekeyed, exited, evidence = (here * of(cur, kind) for kind in (Kind.REKEY, Kind.EXIT, Kind.EVIDENCE))
     carried = [k(0)] * (KEY + 5)
@@ -123,6 +130,7 @@ def letter_to(cur: Any, k: Constant) -> Fraction:
     carried[POSITIVE], carried[NEGATIVE] = evidence * cur.r[1], evidence * cur.r[2]
     carried[REKEYED], carried[EXITED] = rekeyed, exited
     carried[LEFT], carried[LEFT_STAKE] = exited * cur.r[1], exited * cur.r[2]
+    carried[NAMED] = here * used(cur)
     carried[KEY:] = [rekeyed * cur.r[1 + j] for j in range(5)]
     return Fraction("to", carried, [cur.to, k(MAIL)])
 

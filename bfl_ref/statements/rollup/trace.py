@@ -45,21 +45,21 @@ def fill_entries(cells: Cells, batch: Batch) -> dict[int, F]:
     cells.raw[15, : len(slots)] = ENTRY_TAG
     slot = 0
     for entry in batch.queue:
-        _fill_entry(cells, slot, entry, asked_of([entry]))
+        fill_entry(cells, slot, entry, asked_of([entry]))
         slot += 1
     digests = {}
     for one in batch.lists:
         blocks = np.array([[*entry.elements, 0, ENTRY_TAG] for entry in one.entries], np.uint32).view(F)
         before = absorb_all(start, blocks)
         for i, entry in enumerate(one.entries):
-            _fill_entry(cells, slot, entry, asked_of(one.entries[: i + 1]))
+            fill_entry(cells, slot, entry, asked_of(one.entries[: i + 1]))
             cells.raw[:DIGEST, slot] = before[i]
             slot += 1
         digests[one.index] = before[-1].view(F)
     return digests
 
 
-def _fill_entry(cells: Cells, slot: int, entry: Entry, asked: list[int]) -> None:
+def fill_entry(cells: Cells, slot: int, entry: Entry, asked: list[int]) -> None:
     cells.raw[DIGEST : DIGEST + 6, slot] = entry.elements
     cells.put("r", slot, [*entry.elements, *asked])
     cells.columns["kind"][entry.kind - 1, slot] = 1

@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 
 import {IGoverned} from "./IGoverned.sol";
+import {IRollupQueue} from "./IRollupQueue.sol";
 
 /// @dev Power of a contract: it says what members have earned.
 bytes32 constant PAYER_ROLE = keccak256("PAYER_ROLE");
@@ -19,7 +20,8 @@ struct RewardParameters {
 /// @title What members have earned, kept until they fetch it.
 /// @notice The pot is whatever tokens this contract holds and does not owe: paid in by `fund`, or sent by a vote from the treasury.
 /// A round's hospitals get floor(R' x_i / X) each, R' = min(R, pot), X the sum of the x_i; each service min(service, what is left of
-/// the pot / services), rounded down; what rounding leaves stays in the pot.
+/// the pot / services), rounded down; what rounding leaves stays in the pot. RewardCredited is emitted for what is fetched here;
+/// what goes to the rollup is in its EntriesQueued.
 interface IRewards is IGoverned {
     event Funded(address indexed from, uint256 amount);
     event RewardCredited(uint256 indexed roundId, address indexed member, uint256 amount);
@@ -37,11 +39,14 @@ interface IRewards is IGoverned {
     /// @notice Credits a round, once for each round. PAYER_ROLE only.
     /// @param hospitals Hospitals that are paid, and their contributions x_i, in the same order.
     /// @param services Members that did a service, one entry for each.
+    /// @param rollup Where who has an account is paid, in whole units, by one push of deposits; what is below a unit stays in
+    /// the pot. Others, or all if the push is not taken, fetch their reward here. Zero: there is no rollup.
     function credit(
         uint256 roundId,
         address[] calldata hospitals,
         uint256[] calldata contributions,
-        address[] calldata services
+        address[] calldata services,
+        IRollupQueue rollup
     ) external;
 
     /// @notice Pays out what the caller is owed. Members only, not while paused.

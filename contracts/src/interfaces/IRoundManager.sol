@@ -84,7 +84,7 @@ struct Round {
 /// @param rows Its row count n_i.
 /// @param selected Whether it was selected to train.
 /// @param submitted Whether it submitted a candidate, as an aggregator.
-/// @param voted Whether it voted, as a validator.
+/// @param votedFor Number of the candidate that it voted for, as a validator; zero: it did not vote.
 struct Participation {
     bytes32 commitment;
     bytes32 cid;
@@ -92,7 +92,7 @@ struct Participation {
     uint32 rows;
     bool selected;
     bool submitted;
-    bool voted;
+    uint16 votedFor;
 }
 
 /// @title Federated rounds: who takes part, what was committed, which model follows.
@@ -217,8 +217,8 @@ interface IRoundManager is IPhases, IGoverned {
     /// @notice What a member did in a round.
     function participationOf(uint256 roundId, address member) external view returns (Participation memory);
 
-    /// @notice Votes for a model, and whether it is a candidate.
-    function candidateOf(uint256 roundId, Content calldata model) external view returns (bool submitted, uint8 votes);
+    /// @notice A candidate's number, in the order of submissions from 1 on, and the votes for it. Zero: nobody submitted this model.
+    function candidateOf(uint256 roundId, Content calldata model) external view returns (uint16 number, uint8 votes);
 
     /// @notice Votes that put a model in force: two thirds of the round's committee, rounded up.
     function quorumOf(uint256 roundId) external view returns (uint256);

@@ -17,6 +17,8 @@ library ProofLayout {
     uint256 internal constant ELEMENT_BYTES = 4;
     uint256 internal constant EXTENSION_BYTES = 20;
     uint256 private constant PARAMS_FIXED_BYTES = 7;
+    /// @dev The top bit of each of a word's eight elements.
+    uint256 internal constant TOP_BITS = 0x8000000080000000800000008000000080000000800000008000000080000000;
 
     /// @notice What the verifier is fixed to: the parameters' meaning.
     struct Parameters {
@@ -48,6 +50,8 @@ library ProofLayout {
         uint256 finals;
         uint256 finalCount;
         uint256 elementsEnd;
+        uint256 data; // of a statement with data; they stand outside the proof
+        uint256 dataBytes;
         Tree[] trees; // main, aux, quotient, preprocessed, FRI layers
     }
 
@@ -208,20 +212,21 @@ library ProofLayout {
                 let v := shr(224, calldataload(offset))
                 seen := or(seen, or(v, add(v, 0x07ffffff)))
             }
-            seen := and(seen, 0x8000000080000000800000008000000080000000800000008000000080000000)
+            seen := and(seen, TOP_BITS)
         }
-        if (seen != 0) _revertWithFirst(from, end);
+        if (seen != 0) {
+            (uint256 index, uint256 value) = firstAbove(from, end);
+            revert IStarkVerifier.NonCanonicalElement(index, value);
+        }
     }
 
-    function _revertWithFirst(uint256 from, uint256 end) private pure {
+    /// @notice Number and value of the first 4-byte element from `from` to `end` that is not below p.
+    function firstAbove(uint256 from, uint256 end) internal pure returns (uint256 index, uint256 value) {
         for (uint256 offset = from; offset < end; offset += ELEMENT_BYTES) {
-            uint256 value;
             assembly ("memory-safe") {
                 value := shr(224, calldataload(offset))
             }
-            if (value >= BabyBear.P) {
-                revert IStarkVerifier.NonCanonicalElement((offset - from) / ELEMENT_BYTES, value);
-            }
+            if (value >= BabyBear.P) return ((offset - from) / ELEMENT_BYTES, value);
         }
     }
 }

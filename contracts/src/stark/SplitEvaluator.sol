@@ -2,11 +2,12 @@
 pragma solidity 0.8.37;
 
 import {IAirEvaluator} from "../interfaces/IAirEvaluator.sol";
+import {IDataEvaluator} from "../interfaces/IDataEvaluator.sol";
 import {Quintic} from "./Quintic.sol";
 
 /// @notice The evaluator of an AIR whose code does not fit one contract (EIP-170): generated parts, each a sum over some of the
 /// constraints with their own powers of alpha, added up.
-contract SplitEvaluator is IAirEvaluator {
+contract SplitEvaluator is IDataEvaluator {
     /// @notice A part belongs to another AIR than the first.
     error AnotherAir(uint256 part, bytes32 expected, bytes32 got);
 
@@ -24,6 +25,12 @@ contract SplitEvaluator is IAirEvaluator {
     /// @inheritdoc IAirEvaluator
     function shape() external view override returns (Shape memory) {
         return _parts[0].shape();
+    }
+
+    /// @inheritdoc IDataEvaluator
+    /// @dev Reverts for an AIR without data.
+    function dataWidth() external view override returns (uint256) {
+        return IDataEvaluator(address(_parts[0])).dataWidth();
     }
 
     /// @inheritdoc IAirEvaluator

@@ -44,10 +44,25 @@ contract StarkVerifier is IStarkVerifier {
     }
 
     /// @inheritdoc IStarkVerifier
-    function verify(bytes calldata proof, Domain calldata domain, uint256[] calldata publicInputs) external view {
+    function verify(bytes calldata proof, Domain calldata domain, uint256[] calldata publicInputs)
+        external
+        view
+        virtual
+    {
+        _verify(proof, domain, publicInputs, msg.data[:0]);
+    }
+
+    /// @dev All phases. data: none but in DataVerifier.
+    function _verify(bytes calldata proof, Domain calldata domain, uint256[] calldata publicInputs, bytes calldata data)
+        internal
+        view
+    {
         IAirEvaluator.Shape memory shape = EVALUATOR.shape();
         ProofLayout.Parameters memory p = ProofLayout.parameters(PARAMETERS);
-        (bytes32 state, ProofLayout.Layout memory sections) = _bind(proof, domain, publicInputs, shape, p);
+        _checkHeader(proof);
+        bytes memory inputs = bytes.concat(_packInputs(publicInputs, shape.publicInputs), _boundData(data, shape));
+        (bytes32 state, ProofLayout.Layout memory sections) = _bind(proof, domain, inputs, shape, p);
+        (sections.data, sections.dataBytes) = (_offset(data), data.length);
         Challenges memory drawn = _interact(state, sections, shape, p, publicInputs);
         uint256[][] memory leaves = _checkPaths(sections.trees, drawn.positions, p.logFolds);
         Fri.Domain memory points = Fri.domain(p.logCodeword);
@@ -55,21 +70,34 @@ contract StarkVerifier is IStarkVerifier {
         _checkFolds(sections, drawn.betas, leaves, p.logFolds, points);
     }
 
-    /// @dev Phase 0: everything that the proof is about, into the transcript's first state.
-    function _bind(
-        bytes calldata proof,
-        Domain calldata domain,
-        uint256[] calldata publicInputs,
-        IAirEvaluator.Shape memory shape,
-        ProofLayout.Parameters memory p
-    ) private view returns (bytes32 state, ProofLayout.Layout memory sections) {
+    /// @dev Phase 0: version and parameters.
+    function _checkHeader(bytes calldata proof) private view {
         uint256 paramBytes = ProofLayout.parameterBytes(PARAMETERS);
         if (proof.length != 0 && uint8(proof[0]) != ProofLayout.VERSION) revert BadVersion(uint8(proof[0]));
         if (proof.length < 1 + paramBytes) revert BadLength(1 + paramBytes, proof.length);
         uint256 unused = 256 - 8 * paramBytes;
         bytes32 got = bytes32(uint256(bytes32(proof[1:])) >> unused << unused);
         if (got != PARAMETERS) revert WrongParameters(PARAMETERS, got);
-        bytes memory inputs = _packInputs(publicInputs, shape.publicInputs);
+    }
+
+    /// @dev Phase 0, of a statement with data: their length is right; returns what the first state binds of them.
+    function _boundData(bytes calldata data, IAirEvaluator.Shape memory shape)
+        internal
+        view
+        virtual
+        returns (bytes memory)
+    {}
+
+    /// @dev Phase 0: everything that the proof is about, into the transcript's first state.
+    /// @param inputs The bytes that stand for public inputs and data.
+    function _bind(
+        bytes calldata proof,
+        Domain calldata domain,
+        bytes memory inputs,
+        IAirEvaluator.Shape memory shape,
+        ProofLayout.Parameters memory p
+    ) private view returns (bytes32 state, ProofLayout.Layout memory sections) {
+        uint256 paramBytes = ProofLayout.parameterBytes(PARAMETERS);
         sections = ProofLayout.locate(proof, shape, p, paramBytes);
         ProofLayout.requireCanonical(sections.opened, sections.elementsEnd);
         bytes memory about = abi.encodePacked("bfl_ref/stark/1", shape.airId, proof[1:1 + paramBytes]);
@@ -106,9 +134,11 @@ contract StarkVerifier is IStarkVerifier {
         state = _absorbRoot(state, Transcript.TAG_MAIN, trees[ProofLayout.MAIN]);
         // Phase 2: lookups.
         uint256[4] memory challenges; // beta, lam, alpha, z
+        uint256[] memory sums;
         if (shape.aux != 0) {
             challenges[0] = Transcript.drawElement(state, 0);
             challenges[1] = Transcript.drawElement(state, 1);
+            sums = _dataSums(sections, challenges[1]);
             state = _absorbRoot(state, Transcript.TAG_AUX, trees[ProofLayout.AUX]);
         }
         // Phase 3: composition.
@@ -118,7 +148,7 @@ contract StarkVerifier is IStarkVerifier {
         drawn.z = challenges[3] = Transcript.drawElement(state, 0);
         drawn.nextZ = Quintic.canonical(Quintic.scale(drawn.z, BabyBear.rootOfUnity(shape.logLength)));
         state = Transcript.absorb(state, Transcript.TAG_OPENED, sections.opened, sections.openedBytes);
-        _checkOutOfDomain(sections.opened, challenges, shape, publicInputs);
+        _checkOutOfDomain(sections.opened, sums, challenges, shape, publicInputs);
         // Phase 5: DEEP.
         drawn.gamma = Transcript.drawElement(state, 0);
         // Phase 6: FRI.
@@ -138,6 +168,14 @@ contract StarkVerifier is IStarkVerifier {
         drawn.positions = Transcript.drawPositions(state, p.queries, p.logCodeword);
     }
 
+    /// @dev Phase 2, of a statement with data: their sum T, which the evaluator reads behind the opened columns.
+    function _dataSums(ProofLayout.Layout memory sections, uint256 lam)
+        internal
+        view
+        virtual
+        returns (uint256[] memory)
+    {}
+
     function _absorbRoot(bytes32 state, uint256 tag, ProofLayout.Tree memory tree) private pure returns (bytes32) {
         return Transcript.absorb(state, tag, tree.rootOffset, MerkleMultiproof.DIGEST_BYTES);
     }
@@ -145,22 +183,25 @@ contract StarkVerifier is IStarkVerifier {
     /// @dev Phase 4: sum_j alpha^j c_j(z) / Z_j(z) = sum_i z^(i n) q_i(z).
     function _checkOutOfDomain(
         uint256 opened,
+        uint256[] memory sums,
         uint256[4] memory challenges,
         IAirEvaluator.Shape memory shape,
         uint256[] calldata publicInputs
     ) private view {
         unchecked {
-            uint256[] memory columns = new uint256[](2 * (shape.preprocessed + shape.main + 5 * shape.aux));
-            for (uint256 i = 0; i < columns.length; ++i) {
+            uint256 count = 2 * (shape.preprocessed + shape.main + 5 * shape.aux);
+            uint256[] memory columns = new uint256[](count + sums.length);
+            for (uint256 i = 0; i < count; ++i) {
                 columns[i] = Quintic.unpack(_word(opened + ProofLayout.EXTENSION_BYTES * i));
             }
+            if (sums.length != 0) columns[count] = sums[0];
             uint256 composition = EVALUATOR.composition(challenges, columns, publicInputs);
 
             uint256 zToN = challenges[3];
             for (uint256 i = 0; i < shape.logLength; ++i) {
                 zToN = zToN.mul(zToN);
             }
-            uint256 offset = opened + ProofLayout.EXTENSION_BYTES * columns.length;
+            uint256 offset = opened + ProofLayout.EXTENSION_BYTES * count;
             uint256 quotient = 0;
             for (uint256 i = shape.chunks; i > 0; --i) {
                 uint256 chunk = _chunk(offset + 5 * ProofLayout.EXTENSION_BYTES * (i - 1));
@@ -272,6 +313,12 @@ contract StarkVerifier is IStarkVerifier {
                     }
                 }
             }
+        }
+    }
+
+    function _offset(bytes calldata data) private pure returns (uint256 offset) {
+        assembly ("memory-safe") {
+            offset := data.offset
         }
     }
 
