@@ -41,9 +41,10 @@ HYPER = Hyper(1, 768, 16, 0)
 def stub_proof(task: Task) -> bytes | None:
     """What StubVerifier takes for a proof: the hash of domain and public inputs. None where there is no trace."""
     try:
-        _, _, public = _laid_out(task)
+        laid_out = _laid_out(task)
     except ValueError:
         return None
+    _, _, public, _ = laid_out  # outside: unpacking raises ValueError too
     chain_id, contract, round_id, prover = task.domain.words()
     words = (chain_id, _address(contract), round_id, _address(prover))
     types = ["(uint256,address,uint256,address)", "uint256[]"]
