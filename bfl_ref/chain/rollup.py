@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eth_account.signers.local import LocalAccount
+from eth_utils import keccak
 
 from ..rollup.accounts import Account, Digest
 from ..rollup.signatures import Domain4
 from ..stark.field import from_bytes
-from .events import AccountOpened
+from .events import AccountOpened, BatchSettled
 from .records import from_abi
 from .transactions import Client
 
@@ -111,11 +112,19 @@ class Rollup(Client):
 
     def root(self) -> Digest:
         """(8,)"""
-        return tuple(int(x) for x in from_bytes(self._view("root")))
+        return root_of(self._view("root"))
 
     def batches(self) -> int:
         """Settled so far."""
         return self._view("batches")
+
+    def data_of(self, settled: BatchSettled) -> bytes:
+        """What a settled batch published, from its transaction's calldata. ValueError if the node tells something else."""
+        sent = self.node.web3.eth.get_transaction(settled.transaction)["input"]  # type: ignore[arg-type]
+        _, arguments = self.contract.decode_function_input(sent)
+        if (digest := keccak(arguments["data"])) != settled.data_hash:
+            raise ValueError(f"expected data of {settled.data_hash.hex()}, got {digest.hex()}")
+        return arguments["data"]
 
     def queued(self) -> int:
         """Number of the last item queued."""
@@ -207,6 +216,11 @@ class Rollup(Client):
 def root_bytes(digest: Digest) -> bytes:
     """bytes32: eight elements of 4 bytes, the first one highest."""
     return b"".join(x.to_bytes(4, "big") for x in digest)
+
+
+def root_of(data: bytes) -> Digest:
+    """Inverse of `root_bytes`."""
+    return tuple(int(x) for x in from_bytes(data))
 
 
 def _packed(elements: Sequence[int]) -> int:

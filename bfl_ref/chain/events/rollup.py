@@ -29,13 +29,6 @@ class BatchSettled(Event):
 
 
 @dataclass(frozen=True)
-class UnitsReleased(Event):
-    index: int
-    amount: int
-    claim_block: int
-
-
-@dataclass(frozen=True)
 class UnitsClaimed(Event):
     owner: str
     amount: int
