@@ -114,11 +114,19 @@ class Rollup(Client):
 
     def root(self) -> Digest:
         """(8,)"""
-        return tuple(int(x) for x in from_bytes(self._view("root")))
+        return root_of(self._view("root"))
 
     def batches(self) -> int:
         """Settled so far."""
         return self._view("batches")
+
+    def data_of(self, settled: BatchSettled) -> bytes:
+        """What a settled batch published, from its transaction's calldata. ValueError if the node tells something else."""
+        sent = self.node.web3.eth.get_transaction(settled.transaction)["input"]  # type: ignore[arg-type]
+        _, arguments = self.contract.decode_function_input(sent)
+        if (digest := keccak(arguments["data"])) != settled.data_hash:
+            raise ValueError(f"expected data of {settled.data_hash.hex()}, got {digest.hex()}")
+        return arguments["data"]
 
     def queued(self) -> int:
         """Number of the last item queued."""
@@ -218,6 +226,11 @@ class Rollup(Client):
 def root_bytes(digest: Digest) -> bytes:
     """bytes32: eight elements of 4 bytes, the first one highest. ValueError for another number of them."""
     return _bytes(digest, DIGEST)
+
+
+def root_of(data: bytes) -> Digest:
+    """Inverse of `root_bytes`."""
+    return tuple(int(x) for x in from_bytes(data))
 
 
 def _packed(elements: Sequence[int]) -> int:
