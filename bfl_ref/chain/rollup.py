@@ -179,7 +179,8 @@ class Rollup(Client):
 
     def seats(self) -> tuple[SequencerSeat, ...]:
         """All that were ever taken, in their order."""
-        return tuple(from_abi(SequencerSeat, seat) for seat in self._view("seats"))
+        # by place: web3 names no field `from`, which is a word of Python
+        return tuple(SequencerSeat(*seat) for seat in self._view("seats"))
 
     def bonds_owed_to(self, account: str) -> int:
         return self._view("bondsOwedTo", account)
