@@ -215,14 +215,6 @@ class Rollup(Client):
     def token(self) -> str:
         return self._view("token")
 
-    def data_of(self, settled: BatchSettled) -> bytes:
-        """The data of a batch, from its transaction's calldata. ValueError if they are not those that the contract saw."""
-        transaction = self.node.web3.eth.get_transaction(settled.transaction)  # type: ignore[arg-type]
-        _, arguments = self.contract.decode_function_input(transaction["input"])
-        if (got := keccak(arguments["data"])) != settled.data_hash:
-            raise ValueError(f"expected data with keccak {settled.data_hash.hex()}, got {got.hex()}")
-        return arguments["data"]
-
 
 def root_bytes(digest: Digest) -> bytes:
     """bytes32: eight elements of 4 bytes, the first one highest. ValueError for another number of them."""
