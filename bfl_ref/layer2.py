@@ -5,8 +5,12 @@
 
 Every member has an account and a wallet; one of them sequences. A reward is in the member's account as soon as the batch is
 settled, and a withdrawal brings it back to the main chain.
+
+A round never waits for the rollup: what cannot be posted (the sequencer has lost its seat) stays in queue and log, and once
+the rollup is frozen the contract settles rounds at once.
 """
 
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -15,7 +19,9 @@ from eth_account.signers.local import LocalAccount
 from eth_utils import keccak
 
 from .chain.contracts import System
-from .chain.events import EntriesQueued, UpdateCommitted
+from .chain.errors import ContractError
+from .chain.events import BatchSettled, EntriesQueued, UpdateCommitted
+from .chain.rollup import root_of
 from .member import Member
 from .proving import BatchTask, Prover
 from .rollup.entries import decode, record
@@ -23,7 +29,6 @@ from .rollup.mempool import Capacity
 from .rollup.sequencer import Cut, Sequencer
 from .rollup.wallet import Status, Wallet
 from .stark.setup import Domain
-from .stark.solidity.statements import rollup_setup
 from .statements.rollup import Rollup
 
 SIZES = (8, 64)  # accounts for which there is a generated evaluator
@@ -40,10 +45,10 @@ def room(members: int) -> Capacity:
 
 
 class Layer2:
-    """The rollup of a federation at work. folder: for the wallets and the sequencer's log.
+    """The rollup of a federation at work; to be closed.   folder: to be made, for the wallets and the sequencer's log.
 
     sequencer: the member that posts batches, and pays a bond for its seat.   prover: makes the batches' proofs.
-    seed: of their randomness, for runs that are repeated bit by bit; None: the operating system's.
+    seed: of their randomness and of wallets' salts, for runs that are repeated bit by bit; None: the operating system's.
     """
 
     def __init__(
@@ -59,19 +64,22 @@ class Layer2:
         self.system, self.prover, self.poster, self.seed = system, prover, sequencer.account, seed
         self.capacity = room(len(members))
         self.domain = system.rollup.domain()
+        self.settled: list[Cut] = []
         folder.mkdir()
         Sequencer.create(folder / "log.sqlite", self.domain)
         self.sequencer = Sequencer(folder / "log.sqlite", self.domain, self.capacity, WAIT_S)
-        bond, first = system.rollup.parameters().bond, system.node.web3.eth.block_number
-        system.token.approve(system.rollup.address, bond, sender=self.poster)
-        system.rollup.register(sender=self.poster)
-        self.wallets: dict[str, Wallet] = {
-            m.account.address: self._open(m.account, folder / f"{m.name}.json") for m in members
-        }
-        turn = system.rollup.parameters().turn
-        system.node.wait_blocks(max(0, first + turn + 1 - system.node.web3.eth.block_number))
-        self.settled: list[Cut] = []
-        self._settle()
+        try:
+            bond = system.rollup.parameters().bond
+            system.token.approve(system.rollup.address, bond, sender=self.poster)
+            system.rollup.register(sender=self.poster)
+            self.wallets: dict[str, Wallet] = {
+                m.account.address: self._open(m.account, folder / f"{number}.json")
+                for number, m in enumerate(members)
+            }
+            self._settle()
+        except BaseException:
+            self.sequencer.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -80,39 +88,82 @@ class Layer2:
         self.sequencer.close()
 
     def settle(self, round_id: int) -> None:
-        """Batches what the round queued, and what its hospitals sign: a record of the update that each committed to."""
+        """Batches what the round queued, and what its hospitals sign: a record of the update that each committed to.
+
+        ContractError if a batch is refused although it was the sequencer's turn.
+        """
+        if self.system.rollup.is_frozen():
+            return
         committed = {
             event.hospital: event.commitment
             for event in self.system.events()
             if isinstance(event, UpdateCommitted) and event.round_id == round_id
         }
         for address, commitment in committed.items():
-            wallet = self.wallets[address]
-            if wallet.follow(self.sequencer.account(wallet.index)) == Status.OPEN:
-                self.sequencer.submit(wallet.sign([record(wallet.index, record_of(commitment))]), self._now())
+            wallet = self.wallets.get(address)  # none: it became a member later
+            if wallet and wallet.follow(self.sequencer.account(wallet.index)) == Status.OPEN:
+                said = record(wallet.index, record_of(commitment))
+                self.sequencer.submit(wallet.sign([said]), self._now())
         self._settle()
         self.system.settlement.collect(list(self.wallets), sender=self.poster)
 
     def _open(self, account: LocalAccount, path: Path) -> Wallet:
         secret = bytes(account.key)
         index = self.system.rollup.opened()
-        seed, salt = keccak(_SEED + secret), keccak(_SALT + secret)
-        wallet = Wallet.create(path, seed, index, self.domain, rng=lambda count: salt[:count])
+        salt = secrets.token_bytes if self.seed is None else lambda count: keccak(_SALT + secret)[:count]
+        wallet = Wallet.create(path, keccak(_SEED + secret), index, self.domain, rng=salt)
         opened = self.system.rollup.open(wallet.cancel().payload, sender=account)
         assert opened == index, "nobody else opens accounts meanwhile"
         return wallet
 
     def _settle(self) -> None:
-        """Takes in the queue, then proves and posts batches until nothing waits."""
-        for event in self.system.events():
-            if isinstance(event, EntriesQueued):
-                self.sequencer.queue(event.number, decode(event.entries), self._now())
-        while (cut := self.sequencer.cut(self._now(), at_once=True)) is not None:
+        """Takes in the queue, then proves and posts batches until nothing waits, or nothing can be posted."""
+        self._catch_up()
+        while self._has_turn() and (cut := self._next()) is not None:
             (proof,) = self.prover([self._task(cut)])
             assert proof is not None, "what the ledger took is a trace"
-            self.system.rollup.submit(cut.applied.data, cut.applied.tree.root, proof, sender=self.poster)
-            self.sequencer.settle(self.system.rollup.batches(), self.system.rollup.root())
-            self.settled.append(cut)
+            if not self._has_turn():
+                return
+            try:
+                self.system.rollup.submit(cut.applied.data, cut.applied.tree.root, proof, sender=self.poster)
+            except ContractError:
+                if not self._catch_up():
+                    raise
+            else:
+                self.sequencer.settle(cut.number, cut.applied.tree.root)
+                self.settled.append(cut)
+
+    def _next(self) -> Cut | None:
+        """The first batch that is not settled."""
+        return next(iter(self.sequencer.cuts), None) or self.sequencer.cut(self._now(), at_once=True)
+
+    def _catch_up(self) -> bool:
+        """Takes in what the queue has, and batches of other sequencers. Whether there were any."""
+        events, before = self.system.events(), self.sequencer.settled
+        for event in events:
+            if isinstance(event, EntriesQueued):
+                self.sequencer.queue(event.number, decode(event.entries), self._now())
+        for event in events:
+            if isinstance(event, BatchSettled) and event.number > self.sequencer.settled:
+                data = self.system.rollup.data_of(event)
+                self.sequencer.yield_to(event.number, data, root_of(event.new_root))
+        return self.sequencer.settled > before
+
+    def _has_turn(self) -> bool:
+        """Whether the sequencer may post in the next block. Waits while it is another's turn; False if it gets none."""
+        rollup, node = self.system.rollup, self.system.node
+        length = rollup.parameters().turn
+        while not rollup.is_frozen():
+            block = node.web3.eth.block_number + 1
+            turn = rollup.turn_of(block)
+            if rollup.in_turn(turn) == self.poster.address:
+                return True
+            if not any(
+                s.sequencer == self.poster.address and turn + 1 < s.until_turn for s in rollup.seats()
+            ):
+                return False
+            node.wait_blocks(length - block % length)
+        return False
 
     def _task(self, cut: Cut) -> BatchTask:
         where = Domain(self.system.node.web3.eth.chain_id, self.system.rollup.address, cut.number)
@@ -127,8 +178,3 @@ def record_of(commitment: bytes) -> tuple[int, ...]:
     """(5,): five words of 30 bits of a commitment's keccak."""
     digest = keccak(commitment)
     return tuple(int.from_bytes(digest[4 * i : 4 * i + 4], "big") & 0x3FFFFFFF for i in range(5))
-
-
-def ready() -> None:
-    """What a process needs that proves batches of small federations."""
-    assert rollup_setup(SIZES[0]).security.bits >= 100

@@ -184,7 +184,10 @@ def play_round(
             each(validators, lambda member: member.show_scores(round_))
         advance(round_, members)  # settle
     if layer2 is not None:
-        layer2.settle(round_id)
+        try:
+            layer2.settle(round_id)
+        except ContractError as refusal:
+            refused[layer2.poster.address] = refusal
     current = system.registry.current().content
     return Outcome(round_id, round_.phase, current, round_.next_model()[1], refused, exhausted)
 

@@ -20,30 +20,39 @@ from bfl_ref.chain.contracts import Deployment, System
 from bfl_ref.chain.events import Event, SumDecoded
 from bfl_ref.chain.node import Node, open_chain
 from bfl_ref.chain.records import Content
+from bfl_ref.chain.stark import deploy_verifier
 from bfl_ref.chain.transactions import transact
 from bfl_ref.custody import Custody
 from bfl_ref.data import Federation
 from bfl_ref.fixed_point import Hyper, initial_weights
 from bfl_ref.integers import INTEGERS
+from bfl_ref.layer2 import Layer2
 from bfl_ref.learning import TrainConfig
 from bfl_ref.member import Member, Round
 from bfl_ref.patients import Agreement
 from bfl_ref.protocol import Outcome, play_round, put_task
-from bfl_ref.proving import Task, _laid_out
+from bfl_ref.proving import BatchTask, Task, _laid_out, prove_step
 from bfl_ref.shared import SharedMember, groups
 from bfl_ref.sharing import combine, signed
 from bfl_ref.stark.field import from_bytes
+from bfl_ref.statements.rollup import Rollup
 from bfl_ref.store import FolderStore
 
 HYPER = Hyper(1, 768, 16, 0)
 
 
 def stub_proof(task: Task) -> bytes | None:
-    """What StubVerifier takes for a proof: the hash of domain and public inputs. None where there is no trace."""
+    """What StubVerifier takes for a proof: the hash of domain and public inputs. None where there is no trace.
+
+    Of a rollup's batch, whose verifier is a real one: a proof.
+    """
+    if isinstance(task, BatchTask):
+        return prove_step(task)
     try:
-        _, _, public = _laid_out(task)
+        laid_out = _laid_out(task)
     except ValueError:
         return None
+    _, _, public, _ = laid_out  # outside: unpacking raises ValueError too
     chain_id, contract, round_id, prover = task.domain.words()
     words = (chain_id, _address(contract), round_id, _address(prover))
     types = ["(uint256,address,uint256,address)", "uint256[]"]
@@ -55,13 +64,17 @@ def stub_prover(tasks: Sequence[Task]) -> Iterator[bytes | None]:
 
 
 class Stage(NamedTuple):
-    """A federation before a round; hospitals come first among the members. custodies: if patients were asked."""
+    """A federation before a round; hospitals come first among the members. custodies: if patients were asked.
+
+    layer2: what its rounds settle through, if it was deployed to; for the caller to open.
+    """
 
     system: System
     store: FolderStore
     members: tuple[SharedMember, ...]
     task: Content
     custodies: tuple[Custody, ...] = ()
+    layer2: Layer2 | None = None
 
     @property
     def hospitals(self) -> tuple[SharedMember, ...]:
@@ -75,7 +88,9 @@ class Stage(NamedTuple):
         """One round; a member of `parts` takes the part of the member with the same key."""
         others = {member.account.address: member for member in parts}
         members = [others.get(m.account.address, m) for m in self.members]
-        return play_round(self.system, self.store, members, self.task, TrainConfig(), stub_prover)
+        return play_round(
+            self.system, self.store, members, self.task, TrainConfig(), stub_prover, self.layer2
+        )
 
     def told(self, kind: type[Event], round_id: int | None = None) -> list[Any]:
         events = [e for e in self.system.events() if isinstance(e, kind)]
@@ -127,8 +142,9 @@ def opened(
     audit_rate: float = 0.0,
     hyper: Hyper = HYPER,
     agreement: Agreement | None = None,
+    layer2: bool = False,
 ) -> Iterator[Played]:
-    """wdbc's four hospitals (or a federation's) and three operators, nothing played yet."""
+    """wdbc's four hospitals (or a federation's) and three operators, nothing played yet. layer2: see `assemble`."""
     federation = federation or data.load("wdbc", seed=0)
     features = len(federation.feature_names)
     training = training_parameters(features, hyper, audit_rate)
@@ -148,6 +164,7 @@ def opened(
                 sharing=sharing,
                 economy=economy_parameters(validators=7),
                 agreement=agreement,
+                layer2=layer2,
             )
         task = put_task(store, federation.name, training)
         stage = Stage(made.system, store, made.members, task, made.custodies)  # type: ignore[arg-type]
@@ -175,7 +192,10 @@ class _Stub(NamedTuple):
     address: str
 
 
-def _stub(node: Node, made: Any, evaluator: Any, deployer: Any) -> _Stub:
+def _stub(node: Node, made: Any, evaluator: Any, deployer: Any) -> Any:
+    """A stub of a verifier; of a rollup's, the verifier itself."""
+    if isinstance(made.air, Rollup):
+        return deploy_verifier(node, made, evaluator, deployer)
     artifact = compile_contracts(["test/StubVerifier.sol"])["StubVerifier"]
     factory = node.web3.eth.contract(abi=artifact.abi, bytecode=artifact.bytecode)
     return _Stub(str(transact(node, factory.constructor(), deployer)["contractAddress"]))

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eth_account.signers.local import LocalAccount
+from eth_utils import keccak
 
-from ..rollup.accounts import Account, Digest
+from ..rollup.accounts import KEY, Account, Digest
 from ..rollup.signatures import Domain4
 from ..stark.field import from_bytes
-from .events import AccountOpened
+from ..statements.poseidon2 import DIGEST
+from .events import AccountOpened, BatchSettled
 from .records import from_abi
 from .transactions import Client
 
@@ -54,11 +56,11 @@ class QueueItem:
 
 @dataclass(frozen=True)
 class SequencerSeat:
-    """sequencer: zero: free.  from_, until: first turn that it counts in, first in which it does no more."""
+    """sequencer: zero: free.  from_turn, until_turn: first turn that it counts in, first in which it does no more."""
 
     sequencer: str
-    from_: int
-    until: int
+    from_turn: int
+    until_turn: int
 
 
 class Rollup(Client):
@@ -89,9 +91,10 @@ class Rollup(Client):
     def pay_bond(self, to: str, *, sender: LocalAccount) -> None:
         self._send(sender, "payBond", to)
 
-    def submit(self, data: bytes, new_root: Digest, proof: bytes, *, sender: LocalAccount) -> None:
+    def submit(self, data: bytes, new_root: Digest, proof: bytes, *, sender: LocalAccount) -> BatchSettled:
         """A batch. Not rehearsed: its proof is verified once."""
-        self._send(sender, "submit", data, root_bytes(new_root), proof, rehearsed=False)
+        events = self._send(sender, "submit", data, root_bytes(new_root), proof, rehearsed=False)
+        return next(event for event in events if isinstance(event, BatchSettled))
 
     def claim(self, *, sender: LocalAccount) -> None:
         self._send(sender, "claim")
@@ -111,11 +114,19 @@ class Rollup(Client):
 
     def root(self) -> Digest:
         """(8,)"""
-        return tuple(int(x) for x in from_bytes(self._view("root")))
+        return root_of(self._view("root"))
 
     def batches(self) -> int:
         """Settled so far."""
         return self._view("batches")
+
+    def data_of(self, settled: BatchSettled) -> bytes:
+        """What a settled batch published, from its transaction's calldata. ValueError if the node tells something else."""
+        sent = self.node.web3.eth.get_transaction(settled.transaction)["input"]  # type: ignore[arg-type]
+        _, arguments = self.contract.decode_function_input(sent)
+        if (digest := keccak(arguments["data"])) != settled.data_hash:
+            raise ValueError(f"expected data of {settled.data_hash.hex()}, got {digest.hex()}")
+        return arguments["data"]
 
     def queued(self) -> int:
         """Number of the last item queued."""
@@ -206,10 +217,21 @@ class Rollup(Client):
 
 
 def root_bytes(digest: Digest) -> bytes:
-    """bytes32: eight elements of 4 bytes, the first one highest."""
-    return b"".join(x.to_bytes(4, "big") for x in digest)
+    """bytes32: eight elements of 4 bytes, the first one highest. ValueError for another number of them."""
+    return _bytes(digest, DIGEST)
+
+
+def root_of(data: bytes) -> Digest:
+    """Inverse of `root_bytes`."""
+    return tuple(int(x) for x in from_bytes(data))
 
 
 def _packed(elements: Sequence[int]) -> int:
     """uint160 of five elements."""
-    return int.from_bytes(b"".join(x.to_bytes(4, "big") for x in elements), "big")
+    return int.from_bytes(_bytes(elements, KEY), "big")
+
+
+def _bytes(elements: Sequence[int], count: int) -> bytes:
+    if len(elements) != count:
+        raise ValueError(f"expected {count} elements, got {elements}")
+    return b"".join(x.to_bytes(4, "big") for x in elements)

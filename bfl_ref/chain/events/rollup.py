@@ -29,13 +29,6 @@ class BatchSettled(Event):
 
 
 @dataclass(frozen=True)
-class UnitsReleased(Event):
-    index: int
-    amount: int
-    claim_block: int
-
-
-@dataclass(frozen=True)
 class UnitsClaimed(Event):
     owner: str
     amount: int
@@ -58,13 +51,13 @@ class DepositRefunded(Event):
 class SequencerSeated(Event):
     sequencer: str
     seat: int
-    from_: int
+    from_turn: int
 
 
 @dataclass(frozen=True)
 class SequencerLeaving(Event):
     sequencer: str
-    until: int
+    until_turn: int
 
 
 @dataclass(frozen=True)
