@@ -494,11 +494,3 @@ def test_enum_values_are_those_of_the_contracts():
     for kind in (Phase, records.AbortReason, records.Stage, records.SecretState):
         names = ",".join(value.name.title().replace("_", "") for value in kind)
         assert f"enum{kind.__name__}{{{names}}}" in source
-
-
-def test_seats_of_sequencers_are_read(system):
-    """Solidity calls a field `from`, which no field of a Python tuple can be called."""
-    hospital = system.node.accounts[0]
-    system.rollup.register(sender=hospital)
-    following = system.rollup.turn_of(system.node.web3.eth.block_number) + 1
-    assert system.rollup.seats() == (rollup.SequencerSeat(hospital.address, following, 2**32 - 1),)
