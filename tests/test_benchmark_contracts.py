@@ -10,7 +10,7 @@ def test_measure_has_every_figure_and_by_cid_and_packed_are_cheaper():
         <= figures["actions"].keys()
         == figures["transactions"].keys()
     )
-    assert len(figures["deployment"]) == 16 and min(figures["deployment"].values()) > 100_000
+    assert len(figures["deployment"]) == 18 and min(figures["deployment"].values()) > 100_000
     total = sum(
         figures["actions"][f"RoundManager.{n}"] * figures["transactions"][f"RoundManager.{n}"] for n in ROUND
     )
