@@ -163,10 +163,6 @@ class Rollup(Client):
     def account_of(self, owner: str) -> AccountState:
         return from_abi(AccountState, self._view("accountOf", owner))
 
-    def takes(self, entries: int, units: int) -> bool:
-        """Whether a push of so many would be queued now."""
-        return self._view("takes", entries, units)
-
     def is_frozen(self) -> bool:
         return self._view("isFrozen")
 
