@@ -9,7 +9,7 @@ from typing import Any
 
 from eth_utils import to_bytes
 
-from benchmarks.rollup_mix import RUN, Mixed, calldata_gas
+from benchmarks.rollup_parts.mix import RUN, Mixed, calldata_gas
 from benchmarks.stark import first_proof
 from bfl_ref.chain.clients import UtilityToken
 from bfl_ref.chain.compile import compile_contracts, system_sources
