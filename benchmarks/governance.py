@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from bfl_ref.chain.compile import compile_contracts, system_sources
+from bfl_ref.chain.contracts import NO_CONTRACT
 from bfl_ref.chain.node import Node, open_chain
 from bfl_ref.chain.records import TrainingParameters
 from bfl_ref.chain.transactions import transact
@@ -201,7 +202,7 @@ def gas(node: Node, count: int) -> dict[str, int]:
         "record": send(reputation, "record", round_id, members[0], 512, 0),
     }
     paid = members[: SelectionParameters().seats]
-    used["credit"] = send(rewards, "credit", round_id, paid, [10_000] * len(paid), paid[:5])
+    used["credit"] = send(rewards, "credit", round_id, paid, [10_000] * len(paid), paid[:5], NO_CONTRACT)
     claim = relay.encode_abi("forward", [[(rewards.address, rewards.encode_abi("claim"))]])
     used["claim"] = send(relay, "forward", [(paid[0], claim)])
     return used

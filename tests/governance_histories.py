@@ -7,6 +7,7 @@ from governance_cases import BALANCE, REWARDS, ROLES, Script, Stage, checksummed
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from bfl_ref.chain.contracts import NO_CONTRACT
 from bfl_ref.chain.records import Role
 from bfl_ref.governance import reputation, rewards, selection, validators
 from bfl_ref.governance.reputation import Evidence, Standing
@@ -160,7 +161,7 @@ class Histories(RuleBasedStateMachine):
         hospitals, contributions = [i for i, _ in parts], [x for _, x in parts]
         address = self.stage.members
         lists = [address[i] for i in hospitals], contributions, [address[i] for i in services]
-        self.script.call("Rewards", "credit", self.round_id, *lists)
+        self.script.call("Rewards", "credit", self.round_id, *lists, NO_CONTRACT)
         paid = rewards.split(REWARDS, self.pot, contributions, len(services))
         for i, amount in zip(hospitals, paid.hospitals, strict=True):
             self.owed[i] += amount

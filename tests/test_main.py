@@ -174,13 +174,20 @@ def test_main_verified_run_audits_proves_and_reports(tmp_path: Path, capsys: pyt
     assert 4_000_000 < audits["gas_per_proof"] < 6_000_000 and 60_000 < audits["proof_bytes"] < 120_000
     said = capsys.readouterr().out
     assert "2 steps drawn, 2 proven, 0 failed, 0 tokens slashed" in said
+    rollup = summary["rollup"]
+    assert (rollup["batches"], rollup["proof_seconds"] > 0) == (2, True)  # keys; the round
+    assert rollup["entries"] == 7 + 7 + (4 + 5 + 5) + (4 + 5 + 5) + 2 * 4 + 7
+    assert 80_000 < rollup["proof_bytes"] < 100_000 and 4_000_000 < rollup["gas"] < 5_500_000
+    assert "rollup: 2 batches of " in said and 40 < sum(m["paid"] for m in summary["standings"].values()) < 55
     shared = summary["sharing"]
     assert (shared["aggregators"], shared["threshold"], shared["releases"]) == (5, 3, 4)
     assert shared["failed_aggregators"] == 0 and 2_500_000 < shared["gas"] < 4_000_000
     assert shared["sums"] == 5 and 2_000_000 < shared["sum_gas"] < 3_000_000
     assert "shares for 3 of 5 aggregators: 4 releases and 5 sums proven, 0 aggregators without; a rel" in said
     (folder,) = tmp_path.iterdir()
-    assert "2 steps drawn, 2 proven" in (folder / "report.html").read_text()
+    page = (folder / "report.html").read_text()
+    assert "2 steps drawn, 2 proven" in page and "rollup: 2 batches of " in page
+    assert {path.suffix for path in (folder / "rollup").iterdir()} == {".json", ".lock", ".sqlite"}
     assert history.main([str(folder)]) == 0
     assert "round 1: finalised, 4 updates, recomputed bit by bit" in capsys.readouterr().out
 
@@ -298,6 +305,7 @@ def test_help_says_of_every_option_what_it_does_its_range_and_default(capsys: py
     assert "thyroid, heart, wdbc, mimic3, csv (default: thyroid)" in help_of["--dataset"]
     assert "3 to 64 (default: 10)" in help_of["--seats"] and "up to 100" in help_of["--hospitals"]
     assert re.search(r"--fast two rounds, .*\(default: False\)", text)
+    assert re.search(r"--l2, --no-l2 settle rounds through the rollup, .* where rounds are verified", text)
 
 
 # ---------------------------------------------------------------- what is refused
@@ -358,6 +366,7 @@ def hospital(i: int) -> str:
         (["--consent", "1", "--epsilon", "3"], "--consent", "expected one of the two"),
         (["--consent", "1", "--withdraw", "-1"], "--withdraw", "got -1"),
         (["--consent", "1", "--rounds", "1"], "--withdraw", "0 with a single round, got 3"),
+        (["--l2", "--protocol", "basic"], "--l2", "expected --protocol verified, got basic"),
         (["--epsilon", "0"], "got 0.0", "epsilon: expected a finite number above 0"),
         (
             ["--epsilon", "3", "--delta", "0.001"],
@@ -437,6 +446,15 @@ def test_main_table_that_cannot_be_used_is_refused_in_one_line(
 ) -> None:
     arguments = write_csv(tmp_path / "table.csv", target, silo)
     assert wrong in refused([*arguments, *more], tmp_path / "runs", capsys)
+
+
+def test_main_rollup_of_more_members_than_a_batch_has_room_for_is_refused_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """62 hospitals and three operators."""
+    arguments = write_csv(tmp_path / "table.csv", lambda i: i // 62 % 2, lambda i: f"h{i % 62}", 62 * 16)
+    line = refused([*arguments, "--protocol", "verified", "--l2"], tmp_path / "runs", capsys)
+    assert line == "error: ValueError: --l2: expected at most 64 members, got 65"
 
 
 def test_main_table_of_ones_own_runs(tmp_path: Path) -> None:
