@@ -331,7 +331,7 @@ def from_names(kind: Any, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _names(kind: Any, value: Any) -> dict[str, Any]:
-    """Field -> value of a struct. One whose name is a keyword of Python, which web3 calls _1 or so, ends with _ in `kind`."""
+    """Field -> value of a struct. One that is a keyword of Python, which web3 calls _1 or so, ends with _ in `kind`."""
     keywords = (name for name in kind.__annotations__ if name.endswith("_"))
     fields = value._asdict().items()
     return {next(keywords) if re.fullmatch(r"_\d+", name) else name: each for name, each in fields}
