@@ -96,7 +96,7 @@ def measure(
     }
 
 
-def on_chain(made: Setup, proof: bytes, public: F) -> dict[str, int]:
+def on_chain(made: Setup, proof: bytes, public: F, data: bytes = b"") -> dict[str, int]:
     """One verification as a transaction on the embedded chain, by an evaluator generated for just this set-up."""
     with tempfile.TemporaryDirectory() as folder, open_chain() as node:
         parts = evaluators("Evaluator", made)
@@ -105,8 +105,9 @@ def on_chain(made: Setup, proof: bytes, public: F) -> dict[str, int]:
             path.write_text(source)
         compiled = compile_contracts([str(path) for path in paths], EVALUATOR_SETTINGS, cache=Path(folder))
         artifacts, sender = [compiled[name] for name in parts], node.accounts[0]
-        cost = deploy_verifier(node, made, artifacts, sender).cost(proof, DOMAIN, public.tolist(), sender)
-    largest = max(artifact.runtime_bytes for artifact in [*artifacts, verifier_artifact()])
+        verifier = deploy_verifier(node, made, artifacts, sender)
+        cost = verifier.cost(proof, DOMAIN, public.tolist(), sender, data)
+    largest = max(artifact.runtime_bytes for artifact in [*artifacts, verifier_artifact(made)])
     return dict(zip(COST, (cost.gas, cost.calldata_bytes, largest), strict=True))
 
 

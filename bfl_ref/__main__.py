@@ -51,7 +51,8 @@ NOTES_OF = {
 }
 CONSENT = (
     "Hospitals register rows under a research consent only; who withdraws after round 1 is not in round 2, and is erased. "
-    "What the model has learnt from a row stays in it. The baselines train on everybody's rows. Patients are played."
+    "What the model has learnt from a row stays in it. The baselines train on everybody's rows. Patients are played: each "
+    "row has one of its own."
 )
 NO_CONSENT = "No patient is asked: that is --consent."
 NO_PRIVACY = "No differential privacy: that is --epsilon."

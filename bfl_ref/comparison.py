@@ -14,7 +14,6 @@ from tqdm.auto import tqdm
 
 from . import fixed_point, learning
 from .aggregation import FLOATS, pack_model
-from .audit_trail import read_trail
 from .cast import OPERATORS, Consortium, assemble
 from .chain.contracts import Economy, System
 from .chain.events import (
@@ -24,16 +23,13 @@ from .chain.events import (
     AuditPassed,
     BatchSettled,
     CommitteeDrawn,
-    ConsentWithdrawn,
-    DataRegistered,
     HospitalSelected,
-    RecordErased,
     RewardClaimed,
     StakeSlashed,
 )
 from .chain.node import Node
 from .chain.records import Phase, SharingParameters, TrainingParameters
-from .consent_audit import CONTRACTS, audit
+from .consent_audit.summary import asked
 from .data import Federation
 from .governance.reputation import SCORE_ONE
 from .governance.rewards import TOKEN
@@ -46,7 +42,7 @@ from .private import Plan, spent
 from .protocol import play_round, put_task
 from .proving import Measured, Prover, prove_here
 from .shared import Keep, keep_here
-from .store import FolderStore, MeteredStore, Store
+from .store import FolderStore, MeteredStore
 
 BYTES_PER_NUMBER = 4
 UNIT = TOKEN // 1000  # of the rollup
@@ -146,23 +142,6 @@ def standings(consortium: Consortium) -> dict[str, dict[str, float]]:
             "stake": system.vault.stake_of(own).active / TOKEN,
         }
     return found
-
-
-def asked(consortium: Consortium, store: Store, rounds: int) -> dict[str, int]:
-    """What an auditor says of all rounds: patients, who agreed at first, withdrew, was erased; leaves that it checked."""
-    system = consortium.system
-    trail = read_trail(system.node.web3, {name: system.deployment.addresses[name] for name in CONTRACTS})
-    report = audit(trail, system.consents.domain, store)
-    events = system.events()
-    return {
-        "patients": sum(len(custody.patients) for custody in consortium.custodies),
-        "agreed": sum(e.rows for e in events if isinstance(e, DataRegistered)),
-        "withdrawn": sum(isinstance(e, ConsentWithdrawn) for e in events),
-        "erased": sum(isinstance(e, RecordErased) for e in events),
-        "rounds": rounds,
-        "checked": sum(each.leaves for each in report.checked),
-        "findings": len(report.findings),
-    }
 
 
 def claim_all(consortium: Consortium) -> None:
@@ -274,7 +253,8 @@ def on_chain(
     claim_all(consortium)
     told = standings(consortium), spent(consortium.members)
     batches = settled(consortium.system, measured) if layer2 else {}
-    patients = asked(consortium, store.inner, len(curve) - 1) if agreement else {}
+    people = sum(len(custody.patients) for custody in consortium.custodies)
+    patients = asked(consortium.system, store.inner, people, len(curve) - 1) if agreement else {}
     return OnChain(
         consortium.system,
         curve,

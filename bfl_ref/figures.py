@@ -10,7 +10,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#777777"
 PALETTE = [BLUE, ORANGE, GREEN, RED, PURPLE, GREY]
@@ -93,6 +93,39 @@ def seconds_against_gas(lines: Sequence[Mapping[str, float]]) -> Figure:
     ax.margins(x=0.08)
     ax.set_ylim(0, 1.12 * max(line["verify_gas"] for line in lines) / 1e6)
     ax.legend(frameon=False)
+    return fig
+
+
+def gas_by_batch(gas: Mapping[int, float], direct: float, computed: Mapping[int, float]) -> Figure:
+    """Gas of a transaction in the rollup by how many share a batch, and of the same done directly (dashed).
+
+    gas: transactions -> gas of each, measured;  computed: the same of batches that were not (hollow).
+    """
+    fig, ax = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
+    for points, fill, label in ((gas, BLUE, "rollup"), (computed, "white", "rollup, extrapolated")):
+        if points:
+            ax.plot(list(points), list(points.values()), "o-", color=BLUE, mfc=fill, label=label)
+        for size, value in points.items():
+            ax.annotate(f" {value:,.0f}", (size, value), va="bottom", fontsize=8)
+    ax.axhline(direct, ls="--", lw=1.2, color=ORANGE, label=f"directly: {direct:,.0f}")
+    ax.set_xscale("log", base=2)
+    ax.set_yscale("log")
+    ax.xaxis.set_major_formatter(ScalarFormatter())
+    ax.margins(x=0.12)
+    ax.set(xlabel="transactions in a batch", ylabel="gas a transaction")
+    ax.legend(frameon=False)
+    return fig
+
+
+def throughput_bars(ours: Mapping[str, float], paper: Mapping[str, float]) -> Figure:
+    """Transactions a second, one horizontal bar each, in the order given; grey: what a paper projects. Logarithmic."""
+    names, values = [*ours, *paper], [*ours.values(), *paper.values()]
+    fig, ax = plt.subplots(figsize=(6.4, 0.9 + 0.3 * len(names)), layout="constrained")
+    ax.barh(names, values, color=[BLUE] * len(ours) + [GREY] * len(paper), log=True)
+    for i, value in enumerate(values):
+        ax.annotate(f" {value:,.0f}", (value, i), va="center", fontsize=8)
+    ax.invert_yaxis()
+    ax.set(xlabel="transactions a second", xlim=(1, 4 * max(values)))
     return fig
 
 

@@ -158,7 +158,9 @@ class Layer2:
             turn = rollup.turn_of(block)
             if rollup.in_turn(turn) == self.poster.address:
                 return True
-            if not any(s.sequencer == self.poster.address and turn + 1 < s.until for s in rollup.seats()):
+            if not any(
+                s.sequencer == self.poster.address and turn + 1 < s.until_turn for s in rollup.seats()
+            ):
                 return False
             node.wait_blocks(length - block % length)
         return False

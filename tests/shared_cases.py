@@ -49,9 +49,10 @@ def stub_proof(task: Task) -> bytes | None:
     if isinstance(task, BatchTask):
         return prove_step(task)
     try:
-        _, _, public, _ = _laid_out(task)
+        laid_out = _laid_out(task)
     except ValueError:
         return None
+    _, _, public, _ = laid_out  # outside: unpacking raises ValueError too
     chain_id, contract, round_id, prover = task.domain.words()
     words = (chain_id, _address(contract), round_id, _address(prover))
     types = ["(uint256,address,uint256,address)", "uint256[]"]

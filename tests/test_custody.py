@@ -1,5 +1,6 @@
 """Consent drives training: who did not agree never enters, who withdraws is not in the next round, and erasure waits."""
 
+import json
 from contextlib import contextmanager
 from dataclasses import replace
 from unittest.mock import patch
@@ -18,6 +19,7 @@ from bfl_ref.chain.events import (
     AccessDenied,
     ConsentGranted,
     ConsentsPosted,
+    DataRegistered,
     HospitalExcluded,
     RecordErased,
     StatesCommitted,
@@ -28,14 +30,16 @@ from bfl_ref.comparison import on_chain
 from bfl_ref.consent import ConsentRegistry, agreed, fetch_consents, path_of, publish
 from bfl_ref.consent.posted import ids_of
 from bfl_ref.consent.standing import TRAINING
+from bfl_ref.consent_audit.__main__ import main as auditor
 from bfl_ref.custody import grant, now_s_of, pending, renew, withdraw
 from bfl_ref.figures import trail_timeline
-from bfl_ref.history import consent_timeline
+from bfl_ref.history import consent_timeline, save_chain
 from bfl_ref.learning import TrainConfig
 from bfl_ref.leaves import resources
 from bfl_ref.patients import Agreement, choose, depart, introduce
 from bfl_ref.report import consent_line
 from bfl_ref.shared import SharedMember, keep_here
+from bfl_ref.store import FolderStore
 from bfl_ref.vault import Record, check_receipt, proceed, receipt_of
 from bfl_ref.vault.records import AccessWasDenied
 
@@ -315,7 +319,7 @@ def test_crash_while_rows_leave_ends_in_the_same_state(stage, monkeypatch, at):
     assert system.consents.status_root_of(own) == again.status.root
 
 
-def test_whole_run_asks_patients_and_an_auditor(tmp_path):
+def test_whole_run_asks_patients_and_an_auditor_who_reads_what_it_leaves(tmp_path, capsys):
     """comparison.on_chain with an agreement; verifiers and provers are stubs."""
     agreement = Agreement(SHARE, LEAVE, 0, tmp_path / "vaults")
     federation = small()
@@ -324,6 +328,7 @@ def test_whole_run_asks_patients_and_an_auditor(tmp_path):
     with open_chain("embedded", accounts=7, seed=0) as node, patch.object(cast, "deploy_verifier", _stub):
         said = training, stub_prover, None, (), sharing_parameters(), keep_here, None, agreement
         chain = on_chain(node, tmp_path / "store", federation, config, "wdbc", *said)
+        save_chain(chain.system, tmp_path)
     assert chain.consent == {
         "patients": 4 * ROWS,
         "agreed": chain.consent["agreed"],
@@ -338,6 +343,18 @@ def test_whole_run_asks_patients_and_an_auditor(tmp_path):
     assert list(rounds) == [1, 2] and len(happened["RecordErased"]) == LEAVE
     assert all(rounds[1][1] < block < rounds[2][0] for block in happened["RowsLeft"])
     assert len(trail_timeline(happened, rounds, "title").axes[0].lines) == len(happened)
+
+    (tmp_path / "summary.json").write_text(json.dumps({"seed": 0}))
+    assert auditor([str(tmp_path)]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 8 + LEAVE + 1 and said[-1] == "0 findings"
+    assert said[8].startswith("withdrawn in block ") and said[8].endswith(": last in round 1, not in 2")
+    for wrong in ([str(tmp_path / "nothing")], ["http://localhost:1"]):
+        assert auditor(wrong) == 2 and capsys.readouterr().err.startswith("error: ")
+    registered = next(e for e in chain.system.events() if isinstance(e, DataRegistered))
+    FolderStore(tmp_path / "store").delete(registered.leaves.cid)
+    assert auditor([str(tmp_path)]) == 1
+    assert "FINDING UnreadableFile" in capsys.readouterr().out
 
 
 def test_no_more_patients_withdraw_than_agreed(stage):

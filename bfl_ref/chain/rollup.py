@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from eth_account.signers.local import LocalAccount
 from eth_utils import keccak
 
-from ..rollup.accounts import Account, Digest
+from ..rollup.accounts import KEY, Account, Digest
 from ..rollup.signatures import Domain4
 from ..stark.field import from_bytes
+from ..statements.poseidon2 import DIGEST
 from .events import AccountOpened, BatchSettled
 from .records import from_abi
 from .transactions import Client
@@ -55,11 +56,11 @@ class QueueItem:
 
 @dataclass(frozen=True)
 class SequencerSeat:
-    """sequencer: zero: free.  from_, until: first turn that it counts in, first in which it does no more."""
+    """sequencer: zero: free.  from_turn, until_turn: first turn that it counts in, first in which it does no more."""
 
     sequencer: str
-    from_: int
-    until: int
+    from_turn: int
+    until_turn: int
 
 
 class Rollup(Client):
@@ -90,9 +91,10 @@ class Rollup(Client):
     def pay_bond(self, to: str, *, sender: LocalAccount) -> None:
         self._send(sender, "payBond", to)
 
-    def submit(self, data: bytes, new_root: Digest, proof: bytes, *, sender: LocalAccount) -> None:
+    def submit(self, data: bytes, new_root: Digest, proof: bytes, *, sender: LocalAccount) -> BatchSettled:
         """A batch. Not rehearsed: its proof is verified once."""
-        self._send(sender, "submit", data, root_bytes(new_root), proof, rehearsed=False)
+        events = self._send(sender, "submit", data, root_bytes(new_root), proof, rehearsed=False)
+        return next(event for event in events if isinstance(event, BatchSettled))
 
     def claim(self, *, sender: LocalAccount) -> None:
         self._send(sender, "claim")
@@ -161,10 +163,6 @@ class Rollup(Client):
     def account_of(self, owner: str) -> AccountState:
         return from_abi(AccountState, self._view("accountOf", owner))
 
-    def takes(self, entries: int, units: int) -> bool:
-        """Whether a push of so many would be queued now."""
-        return self._view("takes", entries, units)
-
     def is_frozen(self) -> bool:
         return self._view("isFrozen")
 
@@ -214,8 +212,8 @@ class Rollup(Client):
 
 
 def root_bytes(digest: Digest) -> bytes:
-    """bytes32: eight elements of 4 bytes, the first one highest."""
-    return b"".join(x.to_bytes(4, "big") for x in digest)
+    """bytes32: eight elements of 4 bytes, the first one highest. ValueError for another number of them."""
+    return _bytes(digest, DIGEST)
 
 
 def root_of(data: bytes) -> Digest:
@@ -225,4 +223,10 @@ def root_of(data: bytes) -> Digest:
 
 def _packed(elements: Sequence[int]) -> int:
     """uint160 of five elements."""
-    return int.from_bytes(b"".join(x.to_bytes(4, "big") for x in elements), "big")
+    return int.from_bytes(_bytes(elements, KEY), "big")
+
+
+def _bytes(elements: Sequence[int], count: int) -> bytes:
+    if len(elements) != count:
+        raise ValueError(f"expected {count} elements, got {elements}")
+    return b"".join(x.to_bytes(4, "big") for x in elements)

@@ -139,13 +139,14 @@ contract Rewards is IRewards, Governed {
         return units * UNIT;
     }
 
-    /// @dev Pays into the rollup; if that takes nothing now, what is owed is fetched here after all.
+    /// @dev Pays into the rollup; if that takes nothing now, for whatever reason, what is owed is fetched here after all.
     function _push(Pay memory pay) private {
         if (pay.units == 0) return;
-        if (pay.rollup.takes(pay.entries.length / Entries.BYTES, pay.units)) {
-            token.forceApprove(address(pay.rollup), pay.units * UNIT);
-            pay.rollup.push(pay.entries);
+        token.forceApprove(address(pay.rollup), pay.units * UNIT);
+        try pay.rollup.push(pay.entries) {
             return;
+        } catch {
+            token.forceApprove(address(pay.rollup), 0);
         }
         for (uint256 place = 0; place < pay.entries.length; place += Entries.BYTES) {
             uint256 entry = Entries.readMemory(pay.entries, place);

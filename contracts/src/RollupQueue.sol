@@ -143,11 +143,6 @@ abstract contract RollupQueue is IRollupQueue, Governed {
     }
 
     /// @inheritdoc IRollupQueue
-    function takes(uint256 entries, uint256 units) external view override returns (bool) {
-        return !isFrozen && entries != 0 && entries <= _run && queued - taken < PLACES && inside + units < LIMIT;
-    }
-
-    /// @inheritdoc IRollupQueue
     function isOverdue() public view override returns (bool) {
         return taken != queued && block.number > _dueBlock();
     }

@@ -58,9 +58,9 @@ abstract contract Sequencers is ISequencers, RollupQueue {
         if (msg.sender != sequencer && consortium.rolesOf(sequencer) != 0) revert NotItsSeat(msg.sender, sequencer);
         if (_places[sequencer] == 0) revert NotSeated(sequencer);
         SequencerSeat storage seat = _seats[_places[sequencer] - 1];
-        if (seat.until != STAYS) revert AlreadyLeaving(sequencer, seat.until);
-        seat.until = _nextTurn();
-        emit SequencerLeaving(sequencer, seat.until);
+        if (seat.untilTurn != STAYS) revert AlreadyLeaving(sequencer, seat.untilTurn);
+        seat.untilTurn = _nextTurn();
+        emit SequencerLeaving(sequencer, seat.untilTurn);
     }
 
     /// @inheritdoc ISequencers
@@ -133,13 +133,13 @@ abstract contract Sequencers is ISequencers, RollupQueue {
     }
 
     function _counts(SequencerSeat storage seat, uint256 turn) private view returns (bool) {
-        return seat.sequencer != address(0) && seat.from <= turn && turn < seat.until;
+        return seat.sequencer != address(0) && seat.fromTurn <= turn && turn < seat.untilTurn;
     }
 
     /// @dev While an item is overdue nobody's bond goes: it may be the one to lose it.
     function _mayGo(SequencerSeat storage seat) private view returns (bool) {
         if (isFrozen) return true;
-        return seat.until != STAYS && block.number >= uint256(seat.until) * _turn + _force && !isOverdue();
+        return seat.untilTurn != STAYS && block.number >= uint256(seat.untilTurn) * _turn + _force && !isOverdue();
     }
 
     function _vacate(address sequencer) private {

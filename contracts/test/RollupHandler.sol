@@ -321,7 +321,7 @@ contract RollupHandler is RollupDeployment, RollupBook {
         if (rollup.inTurn(turn) == sequencer) return true;
         SequencerSeat[] memory all = rollup.seats();
         for (uint256 i = 0; i < all.length; ++i) {
-            bool counts = all[i].sequencer == sequencer && all[i].from <= turn && turn < all[i].until;
+            bool counts = all[i].sequencer == sequencer && all[i].fromTurn <= turn && turn < all[i].untilTurn;
             if (counts) return rollup.lastTurn() + 1 < turn;
         }
         return false;

@@ -29,6 +29,8 @@ contract RollupQueueTest is RollupDeployment {
         vm.assertEq(rollup.opened(), 3);
         vm.assertEq(rollup.ownerOf(1), operators[2]);
         vm.assertEq(rollup.indexOf(auditor), 2);
+        vm.assertEq(rollup.accountNumberOf(auditor), 3);
+        vm.assertEq(rollup.accountNumberOf(hospitals[3]), 0);
         QueueItem memory item = rollup.itemOf(2);
         vm.assertEq(item.digest, digestOf(entry(REKEY, 0, 1, KEY)));
         vm.assertEq(item.payer, operators[2]);

@@ -138,6 +138,15 @@ contract RollupSettlementTest is SharedDeployment {
         vm.assertEq(rollup.queued(), 6);
     }
 
+    function test_settle_withoutThePower_writesAtOnce() public {
+        openAccounts();
+        govern(address(consortium), abi.encodeCall(IAccessControl.revokeRole, (PUSHER_ROLE, address(settlement))));
+        uint256 roundId = reach(Phase.Settle);
+        advance(roundId);
+        (uint256 r,) = reputation.evidenceOf(hospitals[0], roundId);
+        vm.assertEq(r, 3 * KEPT + PROVEN);
+    }
+
     function test_collect_wrapsLikeTheRollup() public {
         openAccounts();
         uint256 roundId = reach(Phase.Settle);

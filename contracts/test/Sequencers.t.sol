@@ -150,8 +150,8 @@ contract SequencersTest is RollupDeployment {
         SequencerSeat[] memory all = rollup.seats();
         vm.assertEq(all.length, 2);
         vm.assertEq(all[0].sequencer, third);
-        vm.assertEq(all[0].from, turn() + 1);
-        vm.assertEq(all[0].until, type(uint32).max);
+        vm.assertEq(all[0].fromTurn, turn() + 1);
+        vm.assertEq(all[0].untilTurn, type(uint32).max);
     }
 
     function test_resign_ofARemovedMember_byAnybody() public {

@@ -12,12 +12,11 @@ contract StubDataVerifier is IDataVerifier {
     }
 
     /// @inheritdoc IDataVerifier
-    function verify(
-        bytes calldata proof,
-        Domain calldata domain,
-        uint256[] calldata publicInputs,
-        bytes calldata data
-    ) external pure override {
+    function verify(bytes calldata proof, Domain calldata domain, uint256[] calldata publicInputs, bytes calldata data)
+        external
+        pure
+        override
+    {
         bytes32 expected = keccak256(abi.encode(domain, publicInputs, keccak256(data)));
         if (keccak256(proof) != keccak256(abi.encode(expected))) revert OodMismatch();
     }

@@ -51,13 +51,13 @@ class DepositRefunded(Event):
 class SequencerSeated(Event):
     sequencer: str
     seat: int
-    from_: int
+    from_turn: int
 
 
 @dataclass(frozen=True)
 class SequencerLeaving(Event):
     sequencer: str
-    until: int
+    until_turn: int
 
 
 @dataclass(frozen=True)

@@ -95,9 +95,6 @@ interface IRollupQueue is IGoverned {
     /// @notice Whether an item waits for longer than it may.
     function isOverdue() external view returns (bool);
 
-    /// @notice Whether a push of so many entries, with deposits of so many units, would be queued now.
-    function takes(uint256 entries, uint256 units) external view returns (bool);
-
     /// @notice 1 + the index of an owner's account; zero: it has none.
     function accountNumberOf(address owner) external view returns (uint256);
 

@@ -5,12 +5,12 @@ import {IRollupQueue} from "./IRollupQueue.sol";
 
 /// @notice A place among the sequencers.
 /// @param sequencer Zero: the seat is free.
-/// @param from First turn that it counts in.
-/// @param until First turn that it counts in no more; 2^32 - 1: it stays.
+/// @param fromTurn First turn that it counts in.
+/// @param untilTurn First turn that it counts in no more; 2^32 - 1: it stays.
 struct SequencerSeat {
     address sequencer;
-    uint32 from;
-    uint32 until;
+    uint32 fromTurn;
+    uint32 untilTurn;
 }
 
 /// @title Who may settle batches, and what it stands to lose.
@@ -20,8 +20,8 @@ struct SequencerSeat {
 /// freeze the rollup, for good: whoever was in turn in the last whole turn before the item's last block loses its bond. (That turn
 /// lies within the item's wait, since force >= 2 turn; who had only its beginning is not blamed.)
 interface ISequencers is IRollupQueue {
-    event SequencerSeated(address indexed sequencer, uint256 seat, uint32 from);
-    event SequencerLeaving(address indexed sequencer, uint32 until);
+    event SequencerSeated(address indexed sequencer, uint256 seat, uint32 fromTurn);
+    event SequencerLeaving(address indexed sequencer, uint32 untilTurn);
     event BondPaid(address indexed to, uint256 amount);
     /// @notice `item`: which was overdue. `culprit`: whose bond was lost; zero: nobody's.
     event RollupAbandoned(address indexed by, address indexed culprit, uint256 item);
@@ -29,7 +29,7 @@ interface ISequencers is IRollupQueue {
     error AlreadySeated(address sequencer);
     error NotSeated(address sequencer);
     error NoSeatLeft(uint256 limit);
-    error AlreadyLeaving(address sequencer, uint32 until);
+    error AlreadyLeaving(address sequencer, uint32 untilTurn);
     /// @notice Only the sequencer itself gives up its seat, as long as it is a member.
     error NotItsSeat(address caller, address sequencer);
     error NotInTurn(address caller, address inTurn);

@@ -1,0 +1,1 @@
+"""What benchmarks.rollup is made of: its transactions, its chain, its conclusions."""
