@@ -4,7 +4,7 @@ The default cast of docs/threat-model.md: every member validates; the three oper
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from typing import Any
 
 from eth_account.signers.local import LocalAccount
@@ -226,12 +226,12 @@ def sharing_parameters(aggregators: int = 5, threshold: int = 3) -> SharingParam
 
 
 def rollup_parameters(members: int) -> RollupParameters:
-    """What the rollup of the default cast begins with: turns as short as a phase, a wait longer than any round. A
-    sequencer's bond is a stake, of which half is for who ends a rollup that it let down.
+    """What the rollup of the default cast begins with: turns as short as a phase, a wait longer than any round, no more
+    accounts than a batch has room for. A sequencer's bond is a stake, half of it for who ends a rollup that it let down.
     """
-    return RollupParameters(
-        turn=10, force=4 * UNLOCK_DELAY, delay=10, run=room(members).entries, bond=STAKE, fee=STAKE // 2
-    )
+    entries, accounts = astuple(room(members))
+    force = 4 * UNLOCK_DELAY
+    return RollupParameters(10, force, 10, entries, accounts, bond=STAKE, fee=STAKE // 2)
 
 
 def training_parameters(

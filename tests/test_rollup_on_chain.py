@@ -11,6 +11,7 @@ import pytest
 from bfl_ref.chain.contracts import Deployment, Genesis, System, deploy
 from bfl_ref.chain.errors import (
     AlreadyEscaped,
+    NoAccountLeft,
     NotFrozenYet,
     NothingToRefund,
     NotInTurn,
@@ -43,7 +44,7 @@ from bfl_ref.stark.solidity.statements import rollup_setup
 from bfl_ref.store import cid_of
 
 OWNERS, BALANCE, BOND, FEE = 4, 1_000_000, 7_000 * UNIT, 2_000 * UNIT
-RULES = RollupParameters(turn=4, force=20, delay=3, run=8, bond=BOND, fee=FEE)
+RULES = RollupParameters(turn=4, force=20, delay=3, run=8, accounts=OWNERS, bond=BOND, fee=FEE)
 
 
 @dataclass(frozen=True)
@@ -138,10 +139,11 @@ def opened(node: Node, folder: Path) -> Stage:
     deployer = node.accounts[9]
     verifier = deploy_verifier(node, made, evaluator_of(made), deployer)
     owners = [account.address for account in node.accounts[:OWNERS]]
+    members = [*owners, node.accounts[OWNERS].address]
     model, stakes = Content(cid_of(b"model"), b"\x01" * 32), RoundParameters(1, 3)
     balances = dict.fromkeys(owners, BALANCE * UNIT)
     genesis = Genesis(
-        dict.fromkeys(owners, Role.HOSPITAL | Role.VALIDATOR), balances, model, stakes, rollup=RULES
+        dict.fromkeys(members, Role.HOSPITAL | Role.VALIDATOR), balances, model, stakes, rollup=RULES
     )
     stage = Stage(deploy(node, genesis, deployer, batches=verifier.address), StateTree())
     rollup, queued = stage.rollup, list[e.Entry]()
@@ -395,5 +397,12 @@ def test_seats_and_parameters_are_read_as_they_were_given(stage: Stage) -> None:
     rollup = stage.rollup
     first, second = rollup.seats()
     assert (first.sequencer, second.sequencer) == (stage.owner(0).address, stage.owner(1).address)
-    assert first.from_ <= second.from_ and first.until == second.until == 2**32 - 1
+    assert first.from_turn <= second.from_turn and first.until_turn == second.until_turn == 2**32 - 1
     assert rollup.parameters() == RULES and rollup.slots_of([stage.owner(9).address]) == (0,)
+
+
+def test_no_more_accounts_than_a_batch_has_room_for(stage: Stage) -> None:
+    """Else one push could go to more of them than any batch can take, and the queue would stand still."""
+    with pytest.raises(NoAccountLeft) as refused:
+        stage.rollup.open(stage.key(OWNERS, 1).digest, sender=stage.owner(OWNERS))
+    assert refused.value.limit == OWNERS == stage.rollup.opened()

@@ -233,11 +233,11 @@ def deploy(
     `genesis.sharing`; sums: of proofs of sums (None in one of them: no shared round). batches: of the rollup's, where rounds
     settle through it. ValueError for another number of any, or batches without their verifier.
     """
-    if (genesis.rollup is None) != (batches is None):
-        raise ValueError(f"expected a verifier of batches if rounds settle through a rollup, got {batches}")
     for given in (verifiers, releases, sums):
         if len(given) != 2:
             raise ValueError(f"expected verifiers for one and for two halves, got {len(given)}")
+    if (genesis.rollup is None) != (batches is None):
+        raise ValueError(f"expected a verifier of batches if rounds settle through a rollup, got {batches}")
     artifacts = compile_contracts(system_sources())
     block = node.web3.eth.block_number + 1
     addresses: dict[str, str] = {}

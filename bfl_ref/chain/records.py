@@ -303,7 +303,7 @@ class Participation:
 def from_abi(kind: Any, value: Any) -> Any:
     """A decoded ABI value as `kind`: a record above (by the names of the struct's fields), an enum, a tuple, or as it is."""
     if is_dataclass(kind):
-        names = value if isinstance(value, Mapping) else _names(kind, value)
+        names = value if isinstance(value, Mapping) else value._asdict()
         if kind is Content:
             return Content(cid_from_parts(names["cid"], names["codec"]), names["digest"])
         return kind(**from_names(kind, names))  # type: ignore[operator]
@@ -328,13 +328,6 @@ def from_names(kind: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     if left:
         raise ValueError(f"expected the fields of {kind.__name__}, got {sorted(left)} besides")
     return found
-
-
-def _names(kind: Any, value: Any) -> dict[str, Any]:
-    """Field -> value of a struct. One whose name is a keyword of Python, which web3 calls _1, ends with _ in `kind`."""
-    keywords = (name for name in kind.__annotations__ if name.endswith("_"))
-    fields = value._asdict().items()
-    return {next(keywords) if re.fullmatch(r"_\d+", name) else name: each for name, each in fields}
 
 
 def snake(name: str) -> str:

@@ -19,13 +19,15 @@ from .transactions import Client
 class RollupParameters:
     """turn, force, delay: blocks of a sequencer's turn, that an item may wait, before what left is paid.
 
-    run: entries of one push at most.  bond, fee: of a sequencer, and what of a lost one is for who froze the rollup.
+    run: entries of one push at most.  accounts: that can be opened.  bond, fee: of a sequencer, and what of a lost one is
+    for who froze the rollup.
     """
 
     turn: int = 10
     force: int = 10_000
     delay: int = 10
     run: int = 128
+    accounts: int = 1024
     bond: int = 0
     fee: int = 0
 
@@ -175,8 +177,7 @@ class Rollup(Client):
 
     def seats(self) -> tuple[SequencerSeat, ...]:
         """All that were ever taken, in their order."""
-        # by place: web3 names no field `from`, which is a word of Python
-        return tuple(SequencerSeat(*seat) for seat in self._view("seats"))
+        return tuple(from_abi(SequencerSeat, seat) for seat in self._view("seats"))
 
     def bonds_owed_to(self, account: str) -> int:
         return self._view("bondsOwedTo", account)

@@ -33,7 +33,7 @@ contract Rollup is RollupExits {
         RollupParameters memory given
     )
         Governed(consortium_)
-        RollupQueue(token_, given.force, given.run)
+        RollupQueue(token_, given.force, given.run, given.accounts)
         Sequencers(pot_, given.turn, given.bond, given.fee)
         RollupExits(given.delay)
     {
@@ -42,6 +42,7 @@ contract Rollup is RollupExits {
         _requireRange("force", given.force, 2 * uint256(given.turn), MAX_BLOCKS);
         _requireRange("delay", given.delay, 1, MAX_BLOCKS);
         _requireRange("run", given.run, 1, Entries.ACCOUNTS);
+        _requireRange("accounts", given.accounts, 1, Entries.ACCOUNTS);
         _requireRange("fee", given.fee, 0, given.bond);
         verifier = verifier_;
     }
@@ -65,7 +66,7 @@ contract Rollup is RollupExits {
 
     /// @inheritdoc IRollup
     function parameters() external view override returns (RollupParameters memory) {
-        return RollupParameters(_turn, _force, _delay, _run, _bond, _fee);
+        return RollupParameters(_turn, _force, _delay, _run, _accounts, _bond, _fee);
     }
 
     /// @inheritdoc IRollup

@@ -34,6 +34,7 @@ abstract contract RollupQueue is IRollupQueue, Governed {
     IERC20 public immutable override token;
     uint32 internal immutable _force;
     uint16 internal immutable _run;
+    uint16 internal immutable _accounts;
 
     mapping(address owner => Holder) private _holders;
     address[1024] private _owners;
@@ -56,8 +57,8 @@ abstract contract RollupQueue is IRollupQueue, Governed {
         _;
     }
 
-    constructor(IERC20 token_, uint32 force, uint16 run) {
-        (token, _force, _run) = (token_, force, run);
+    constructor(IERC20 token_, uint32 force, uint16 run, uint16 accounts_) {
+        (token, _force, _run, _accounts) = (token_, force, run, accounts_);
     }
 
     /// @inheritdoc IRollupQueue
@@ -65,7 +66,7 @@ abstract contract RollupQueue is IRollupQueue, Governed {
         Holder storage holder = _holders[msg.sender];
         if (holder.account != 0) revert AlreadyOpened(msg.sender, holder.account - 1);
         index = opened;
-        if (index == Entries.ACCOUNTS) revert NoAccountLeft(Entries.ACCOUNTS);
+        if (index == _accounts) revert NoAccountLeft(_accounts);
         holder.account = ++opened;
         _owners[index] = msg.sender;
         emit AccountOpened(msg.sender, index);

@@ -235,13 +235,15 @@ contract RollupTest is RollupDeployment {
     }
 
     function test_constructor_parametersOutOfRange_revert() public {
-        expectRange(RollupParameters(0, 40, 7, 32, 5, 1), "turn", 0, 1, 1_000_000);
-        expectRange(RollupParameters(10, 19, 7, 32, 5, 1), "force", 19, 20, 1_000_000);
-        expectRange(RollupParameters(10, 1_000_001, 7, 32, 5, 1), "force", 1_000_001, 20, 1_000_000);
-        expectRange(RollupParameters(10, 40, 0, 32, 5, 1), "delay", 0, 1, 1_000_000);
-        expectRange(RollupParameters(10, 40, 7, 0, 5, 1), "run", 0, 1, 1024);
-        expectRange(RollupParameters(10, 40, 7, 1025, 5, 1), "run", 1025, 1, 1024);
-        expectRange(RollupParameters(10, 40, 7, 32, 5, 6), "fee", 6, 0, 5);
+        expectRange(RollupParameters(0, 40, 7, 32, 1024, 5, 1), "turn", 0, 1, 1_000_000);
+        expectRange(RollupParameters(10, 19, 7, 32, 1024, 5, 1), "force", 19, 20, 1_000_000);
+        expectRange(RollupParameters(10, 1_000_001, 7, 32, 1024, 5, 1), "force", 1_000_001, 20, 1_000_000);
+        expectRange(RollupParameters(10, 40, 0, 32, 1024, 5, 1), "delay", 0, 1, 1_000_000);
+        expectRange(RollupParameters(10, 40, 7, 0, 1024, 5, 1), "run", 0, 1, 1024);
+        expectRange(RollupParameters(10, 40, 7, 1025, 1024, 5, 1), "run", 1025, 1, 1024);
+        expectRange(RollupParameters(10, 40, 7, 32, 0, 5, 1), "accounts", 0, 1, 1024);
+        expectRange(RollupParameters(10, 40, 7, 32, 1025, 5, 1), "accounts", 1025, 1, 1024);
+        expectRange(RollupParameters(10, 40, 7, 32, 1024, 5, 6), "fee", 6, 0, 5);
         RollupParameters memory got = rollup.parameters();
         vm.assertEq(keccak256(abi.encode(got)), keccak256(abi.encode(rules())));
     }

@@ -70,7 +70,7 @@ abstract contract RollupDeployment is Deployment {
     }
 
     function rules() internal virtual returns (RollupParameters memory) {
-        return RollupParameters(TURN, FORCE, EXIT_DELAY, 32, BOND, FEE);
+        return RollupParameters(TURN, FORCE, EXIT_DELAY, 32, 1024, BOND, FEE);
     }
 
     // ------------------------------------------------------------------ entries

@@ -49,7 +49,7 @@ contract RollupGasTest {
             amounts[i] = 10 ** 9 * UNIT;
         }
         UtilityToken token = new UtilityToken(crowd, all, amounts);
-        RollupParameters memory rules = RollupParameters(10, 100, 10, 32, 0, 0);
+        RollupParameters memory rules = RollupParameters(10, 100, 10, 32, 1024, 0, 0);
         rollup = new Rollup(crowd, token, new CredulousVerifier(), address(token), rules);
         vm.prank(all[0]);
         token.transfer(address(this), 10 ** 7 * UNIT);

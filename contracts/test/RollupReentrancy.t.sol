@@ -70,7 +70,7 @@ contract RollupReentrancyTest is RollupDeployment, RollupBook {
     }
 
     function rules() internal pure override returns (RollupParameters memory) {
-        return RollupParameters(TURN, FORCE, 1, 32, BOND, FEE);
+        return RollupParameters(TURN, FORCE, 1, 32, 1024, BOND, FEE);
     }
 
     /// @dev Everything that could pay the token out, or bring it in once more.

@@ -40,7 +40,7 @@ contract RollupSettlementTest is SharedDeployment {
     }
 
     function ledger() internal override returns (IRollup) {
-        RollupParameters memory rules = RollupParameters(10, 40, 7, 32, 0, 0);
+        RollupParameters memory rules = RollupParameters(10, 40, 7, 32, 1024, 0, 0);
         rollup = new Rollup(consortium, token, new CredulousVerifier(), address(rewards), rules);
         return rollup;
     }

@@ -8,7 +8,9 @@ import {ISequencers} from "./ISequencers.sol";
 /// @param turn Blocks of a sequencer's turn, at least 1.
 /// @param force Blocks that an item may wait in the queue, at least 2 * turn.
 /// @param delay Blocks before what left an account can be claimed.
-/// @param run Entries of one push at most: as many entries and accounts as the verifier's statement has room for.
+/// @param run Entries of one push at most: no more than the verifier's statement has room for.
+/// @param accounts That can be opened: no more than the statement has room for, unless `run` is no more than that. Else a push could
+/// go to more accounts than any batch can take.
 /// @param bond Of a sequencer, in the token's smallest unit.
 /// @param fee Part of a lost bond for who froze the rollup.
 struct RollupParameters {
@@ -16,6 +18,7 @@ struct RollupParameters {
     uint32 force;
     uint32 delay;
     uint16 run;
+    uint16 accounts;
     uint96 bond;
     uint96 fee;
 }
