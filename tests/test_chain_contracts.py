@@ -46,6 +46,7 @@ STAKE = 1000
 # What no account may call: powers of contracts, and what OpenZeppelin's roles offer besides (the vote grants and revokes).
 FOR_CONTRACTS = {
     "push",
+    "restore",
     "slash",
     "payFee",
     "freeze",

@@ -1,5 +1,6 @@
 """A federation whose rounds settle through the rollup, with real proofs, beside its twin that settles them at once."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -7,9 +8,11 @@ from typing import NamedTuple
 from unittest.mock import patch
 
 import pytest
+from eth_account.signers.local import LocalAccount
 from shared_cases import Stage, as_a, opened, stub_prover
 
 from bfl_ref import cast
+from bfl_ref.chain.errors import AlreadyReclaimed
 from bfl_ref.chain.events import (
     BatchSettled,
     EntriesQueued,
@@ -25,7 +28,7 @@ from bfl_ref.layer2 import Layer2, record_of, room
 from bfl_ref.protocol import Outcome
 from bfl_ref.proving import BatchTask, prove_step
 from bfl_ref.rollup import StateTree, replay
-from bfl_ref.rollup.entries import decode
+from bfl_ref.rollup.entries import Kind, decode
 from bfl_ref.rollup.sequencer import Sequencer
 from bfl_ref.shared import SharedMember
 from bfl_ref.stark.setup import Domain
@@ -200,6 +203,23 @@ def another_batch(two: Two, folder: Path) -> None:
         rollup.submit(cut.applied.data, cut.applied.tree.root, proof or b"", sender=poster.account)
 
 
+def reclaim_all(two: Two, round_id: int, sender: LocalAccount) -> None:
+    """What a round left in a queue that no batch takes any more: evidence and rewards, to the unit, once."""
+    system, rollup = two.stage.system, two.stage.system.rollup
+    runs = [e for e in two.stage.told(EntriesQueued) if e.number > rollup.taken() and len(e.entries) > 24]
+    assert {e.payer for e in runs} == {system.settlement.address, system.rewards.address}
+    expected, reputation = Counter[str](), system.reputation
+    for entry in decode(b"".join(e.entries for e in runs)):
+        expected[rollup.owner_of(entry.to)] += entry.payload[0] if entry.kind == Kind.EVIDENCE else 0
+    before = {a: reputation.evidence_of(a, round_id)[0] for a in expected}
+    for run in runs:
+        system.settlement.reclaim(run.number, run.entries, sender=sender)
+        with pytest.raises(AlreadyReclaimed):
+            system.settlement.reclaim(run.number, run.entries, sender=sender)
+    assert {a: reputation.evidence_of(a, round_id)[0] - before[a] for a in expected} == expected
+    assert system.rewards.owed() == sum(e.amount for e in runs) * UNIT > 0
+
+
 def test_the_rollup_goes_on_after_anothers_batch_and_rounds_after_the_rollup(
     two: Two, tmp_path: Path
 ) -> None:
@@ -217,7 +237,9 @@ def test_the_rollup_goes_on_after_anothers_batch_and_rounds_after_the_rollup(
     layer2.settle(1)  # no seat any more: what was signed waits, and so does the queue
     assert rollup.batches() == 5 and len(layer2.sequencer.waiting) == 4
     system.node.wait_blocks(2)
+    stuck = two.stage.play().round_id  # what it leaves waits as well
     rollup.freeze(sender=hospital)
+    reclaim_all(two, stuck, hospital)
     outcome = two.stage.play()
     assert outcome.phase is Phase.FINALISED and not outcome.refused and rollup.batches() == 5
     recorded = {e.member for e in two.stage.told(EvidenceRecorded, outcome.round_id)}

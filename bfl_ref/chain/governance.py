@@ -235,6 +235,10 @@ class Settlement(Client):
         """Writes what the rollup has settled of their evidence since."""
         self._send(sender, "collect", list(members))
 
+    def reclaim(self, number: int, entries: bytes, *, sender: LocalAccount) -> None:
+        """Once the rollup is frozen: evidence or rewards of a push that no batch took. entries: of its EntriesQueued."""
+        self._send(sender, "reclaim", number, entries)
+
     def last_settled(self) -> int:
         return self._view("lastSettled")
 

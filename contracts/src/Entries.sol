@@ -49,7 +49,12 @@ library Entries {
         return (entry >> 160) << 160;
     }
 
-    /// @notice The same of bytes in memory.
+    /// @notice Under which the queue has `count` entries whose bytes hash to `hash`: 240 bits of it, then their number.
+    function digest(bytes32 hash, uint256 count) internal pure returns (bytes32) {
+        return bytes32((uint256(hash) & ~uint256(0xffff)) | count);
+    }
+
+    /// @notice The entry at byte `offset` of bytes in memory.
     function readMemory(bytes memory data, uint256 offset) internal pure returns (uint256 entry) {
         assembly ("memory-safe") {
             entry := shr(64, mload(add(add(data, 32), offset)))

@@ -71,6 +71,17 @@ contract Rewards is IRewards, Governed {
     }
 
     /// @inheritdoc IRewards
+    function restore(uint256 roundId, bytes calldata entries, IRollupQueue rollup)
+        external
+        override
+        onlyPower(PAYER_ROLE)
+    {
+        (uint256 before, uint256 due) = (pot(), owed);
+        _oweAll(Pay(roundId, rollup, entries, 0));
+        if (owed - due > before) revert PotTooSmall(before, owed - due);
+    }
+
+    /// @inheritdoc IRewards
     function claim() external override onlyMember whenNotPaused returns (uint256 amount) {
         // Checks
         amount = owedTo[msg.sender];
@@ -148,6 +159,10 @@ contract Rewards is IRewards, Governed {
         } catch {
             token.forceApprove(address(pay.rollup), 0);
         }
+        _oweAll(pay);
+    }
+
+    function _oweAll(Pay memory pay) private {
         for (uint256 place = 0; place < pay.entries.length; place += Entries.BYTES) {
             uint256 entry = Entries.readMemory(pay.entries, place);
             _owe(pay.roundId, pay.rollup.ownerOf(Entries.to(entry)), Entries.element(entry, 0) * UNIT);

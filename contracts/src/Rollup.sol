@@ -100,8 +100,8 @@ contract Rollup is RollupExits {
 
     /// @dev The digest under which the queue has these entries. An EXIT is queued without its amounts, which the proof states.
     function _hash(bytes calldata entries, uint256 first, uint256 count) private pure returns (bytes32) {
-        if (first.kind() != Entries.EXIT) return _digest(keccak256(entries), count);
-        return _digest(keccak256(first.header().toBytes()), 1);
+        if (first.kind() != Entries.EXIT) return Entries.digest(keccak256(entries), count);
+        return Entries.digest(keccak256(first.header().toBytes()), 1);
     }
 
     function _exit(uint256 entry, uint256 place) private returns (uint256 amount) {

@@ -114,7 +114,7 @@ abstract contract RollupQueue is IRollupQueue, Governed {
             sum += _pushed(i, Entries.read(entries, i * Entries.BYTES));
         }
         // Effects
-        bytes32 digest = _digest(keccak256(entries), count);
+        bytes32 digest = Entries.digest(keccak256(entries), count);
         _queue(digest, sum, entries);
         // Interactions
         if (sum != 0) token.safeTransferFrom(msg.sender, address(this), sum * UNIT);
@@ -163,10 +163,6 @@ abstract contract RollupQueue is IRollupQueue, Governed {
         return _items[number % PLACES].digest;
     }
 
-    function _digest(bytes32 hash, uint256 count) internal pure returns (bytes32) {
-        return bytes32((uint256(hash) & ~uint256(0xffff)) | count);
-    }
-
     function _queueKey(uint256 index, uint160 key) private returns (uint32) {
         if (!Entries.isKey(key)) revert WrongKey(key);
         return _queueOne(Entries.make(Entries.REKEY, index, key), 0);
@@ -174,7 +170,7 @@ abstract contract RollupQueue is IRollupQueue, Governed {
 
     function _queueOne(uint256 entry, uint256 amount) private returns (uint32) {
         bytes memory entries = entry.toBytes();
-        return _queue(_digest(keccak256(entries), 1), amount, entries);
+        return _queue(Entries.digest(keccak256(entries), 1), amount, entries);
     }
 
     function _queue(bytes32 digest, uint256 amount, bytes memory entries) private returns (uint32 number) {

@@ -19,6 +19,7 @@ import {Model} from "./interfaces/IModelRegistry.sol";
 import {IReputation, ReputationParameters, SCORE_ONE} from "./interfaces/IReputation.sol";
 import {IRewards} from "./interfaces/IRewards.sol";
 import {IRollup} from "./interfaces/IRollup.sol";
+import {QueueItem} from "./interfaces/IRollupQueue.sol";
 import {IRoundManager} from "./interfaces/IRoundManager.sol";
 import {ISelection} from "./interfaces/ISelection.sol";
 import {ISettlement} from "./interfaces/ISettlement.sol";
@@ -65,6 +66,7 @@ contract Settlement is ISettlement, Governed {
     ICommittee internal immutable _committee;
 
     mapping(address member => Collected) private _collected;
+    mapping(uint256 number => bool) private _reclaimed;
 
     constructor(
         IConsortium consortium_,
@@ -113,6 +115,25 @@ contract Settlement is ISettlement, Governed {
         }
     }
 
+    /// @inheritdoc ISettlement
+    function reclaim(uint256 number, bytes calldata entries) external override {
+        // Checks
+        if (!rollup.isFrozen()) revert IRollup.NotFrozenYet();
+        if (_reclaimed[number]) revert AlreadyReclaimed(number);
+        QueueItem memory item = rollup.itemOf(number);
+        bool paid = item.payer == address(rewards);
+        if (!paid && item.payer != address(this)) revert WrongItem(number);
+        if (Entries.digest(keccak256(entries), entries.length / Entries.BYTES) != item.digest) {
+            revert WrongItem(number);
+        }
+        // Effects
+        _reclaimed[number] = true;
+        // Interactions
+        if (!paid) return _write(lastSettled, entries);
+        if (item.amount != 0) rollup.refund(number);
+        rewards.restore(lastSettled, entries, rollup);
+    }
+
     /// @dev Evidence of a member: to the rollup if it has an account there, else at once.
     function _record(Case memory one, address member, uint256 positive, uint256 negative) private {
         uint256 account = address(rollup) == address(0) ? 0 : rollup.accountNumberOf(member);
@@ -130,11 +151,16 @@ contract Settlement is ISettlement, Governed {
         if (one.entries.length == 0) return;
         try rollup.push(one.entries) {
             return;
-        } catch {}
-        for (uint256 place = 0; place < one.entries.length; place += Entries.BYTES) {
-            uint256 entry = Entries.readMemory(one.entries, place);
+        } catch {
+            _write(one.roundId, one.entries);
+        }
+    }
+
+    function _write(uint256 roundId, bytes memory entries) private {
+        for (uint256 place = 0; place < entries.length; place += Entries.BYTES) {
+            uint256 entry = Entries.readMemory(entries, place);
             address member = rollup.ownerOf(Entries.to(entry));
-            reputation.record(one.roundId, member, Entries.element(entry, 0), Entries.element(entry, 1));
+            reputation.record(roundId, member, Entries.element(entry, 0), Entries.element(entry, 1));
         }
     }
 

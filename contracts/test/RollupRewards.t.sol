@@ -51,6 +51,28 @@ contract RollupRewardsTest is RollupDeployment {
         vm.assertEq(paid.pot(), 95 * UNIT - (7 * UNIT + 5) / 2);
     }
 
+    /// @dev What the rollup gave back is owed to those whose it was.
+    function test_restore_afterAFreeze_owesWhatNoBatchTook() public {
+        credit(1);
+        bytes memory list = bytes.concat(
+            entry(DEPOSIT, 0, 0, amountOf(1)), entry(DEPOSIT, 0, 1, amountOf(2)), entry(DEPOSIT, 0, 1, amountOf(2))
+        );
+        skip(FORCE + 1);
+        rollup.freeze();
+        rollup.refund(3);
+        uint256 pot = paid.pot();
+        paid.restore(1, list, rollup);
+        vm.assertEq(paid.owedTo(cast[0]), UNIT);
+        vm.assertEq(paid.owedTo(cast[1]), 4 * UNIT);
+        vm.assertEq(paid.pot(), pot - 5 * UNIT);
+    }
+
+    function test_restore_moreThanThereIs_reverts() public {
+        bytes memory list = entry(DEPOSIT, 0, 0, amountOf(101));
+        vm.expectRevert(abi.encodeWithSelector(IRewards.PotTooSmall.selector, 100 * UNIT, 101 * UNIT));
+        paid.restore(1, list, rollup);
+    }
+
     function test_credit_withAFrozenRollup_keepsItForThem() public {
         skip(FORCE + 1);
         rollup.freeze();

@@ -8,6 +8,7 @@ import {SYSTEM_ROLE} from "../src/interfaces/IConsortium.sol";
 import {Phase} from "../src/interfaces/IPhases.sol";
 import {ReputationParameters} from "../src/interfaces/IReputation.sol";
 import {IRollup, RollupParameters} from "../src/interfaces/IRollup.sol";
+import {ISettlement} from "../src/interfaces/ISettlement.sol";
 import {IRollupQueue, PUSHER_ROLE} from "../src/interfaces/IRollupQueue.sol";
 import {SharedDeployment} from "./SharedDeployment.sol";
 import {CredulousVerifier} from "./CredulousVerifier.sol";
@@ -136,6 +137,28 @@ contract RollupSettlementTest is SharedDeployment {
         (uint256 r,) = reputation.evidenceOf(hospitals[0], roundId);
         vm.assertEq(r, 3 * KEPT + PROVEN);
         vm.assertEq(rollup.queued(), 6);
+    }
+
+    /// @dev Who lets the queue wait until the rollup is frozen makes no evidence vanish.
+    function test_reclaim_afterAFreeze_writesWhatNoBatchTook() public {
+        openAccounts();
+        uint256 roundId = reach(Phase.Settle);
+        bytes memory list = advanceAndRead(roundId);
+        vm.expectRevert(IRollup.NotFrozenYet.selector);
+        settlement.reclaim(7, list);
+        skip(41);
+        rollup.freeze();
+        vm.expectRevert(abi.encodeWithSelector(ISettlement.WrongItem.selector, 7));
+        settlement.reclaim(7, bytes.concat(list, list));
+        vm.expectRevert(abi.encodeWithSelector(ISettlement.WrongItem.selector, 1)); // a key, not of a round
+        settlement.reclaim(1, list);
+        settlement.reclaim(7, list);
+        for (uint256 i = 0; i < 6; ++i) {
+            (uint256 r,) = reputation.evidenceOf(cast[i < 3 ? i : i + 1], roundId);
+            vm.assertEq(r, expected(i), "reclaimed");
+        }
+        vm.expectRevert(abi.encodeWithSelector(ISettlement.AlreadyReclaimed.selector, 7));
+        settlement.reclaim(7, list);
     }
 
     function test_settle_withoutThePower_writesAtOnce() public {

@@ -32,6 +32,8 @@ interface IRewards is IGoverned {
 
     error NothingOwed(address member);
     error AlreadyCredited(uint256 roundId);
+    /// @notice What came back has been paid out for later rounds meanwhile: `fund` the pot first.
+    error PotTooSmall(uint256 pot, uint256 amount);
 
     /// @notice Pays into the pot (allowance needed). Members only.
     function fund(uint256 amount) external;
@@ -48,6 +50,10 @@ interface IRewards is IGoverned {
         address[] calldata services,
         IRollupQueue rollup
     ) external;
+
+    /// @notice Owes the rewards of a push that came back from the rollup, as DEPOSIT entries have them, to who fetches them here.
+    /// PAYER_ROLE only; once for each push, which is for the caller to see to.
+    function restore(uint256 roundId, bytes calldata entries, IRollupQueue rollup) external;
 
     /// @notice Pays out what the caller is owed. Members only, not while paused.
     function claim() external returns (uint256 amount);

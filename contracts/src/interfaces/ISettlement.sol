@@ -27,16 +27,25 @@ import {IValidators} from "./IValidators.sol";
 /// Evidence is written once for each role that a member had in the round, zeros included; of secrets only where it is not zero.
 /// Nothing of this can fail for what a party did: rewards are only credited, and evidence is only counted.
 /// With a rollup, evidence of members that have accounts there is one push of EVIDENCE entries instead, zeros left out; what its batches
-/// add up in the members' slots is written by `collect`, once for each member, as of the last round that was settled.
+/// add up in the members' slots is written by `collect`, once for each member, as of the last round that was settled. If the rollup
+/// freezes, what no batch took is written, and paid, by `reclaim`: letting the queue wait loses nobody's evidence.
 interface ISettlement is IGoverned {
     /// @notice A round was settled. medians: of its groups; empty: nothing was scored.
     event RoundSettled(uint256 indexed roundId, Phase last, int16[] medians);
+
+    /// @notice The entries are not those of item `number`, or neither evidence nor rewards of rounds.
+    error WrongItem(uint256 number);
+    error AlreadyReclaimed(uint256 number);
 
     /// @notice Settles a round that ends after phase `last`. ROUNDS_ROLE only.
     function settle(uint256 roundId, Phase last, bool finalised) external;
 
     /// @notice Writes the evidence that the rollup has settled since it was last collected. Anybody.
     function collect(address[] calldata members) external;
+
+    /// @notice Once the rollup is frozen: writes the evidence, or owes the rewards, of a push that no batch took, once. Anybody.
+    /// @param entries The item's bytes, as EntriesQueued has them.
+    function reclaim(uint256 number, bytes calldata entries) external;
 
     /// @notice The rollup that evidence and rewards go through; zero: none.
     function rollup() external view returns (IRollup);
