@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
@@ -41,6 +42,7 @@ from .privacy.ledger import Budget
 from .private import Plan, spent
 from .protocol import play_round, put_task
 from .proving import Measured, Prover, prove_here
+from .rollup.entries import Kind, decode
 from .shared import Keep, keep_here
 from .store import FolderStore, MeteredStore
 
@@ -272,11 +274,16 @@ def on_chain(
 
 
 def settled(system: System, measured: Measured) -> dict[str, float]:
-    """What went through the rollup in all rounds: batches, their entries, seconds, bytes and gas of each batch's proof."""
+    """What went through the rollup in all rounds: batches, their entries, and among these the updates and the accesses that
+    hospitals put on record; seconds, bytes and gas of each batch's proof.
+    """
     done = [event for event in system.events() if isinstance(event, BatchSettled)]
+    kinds = Counter(entry.kind for event in done for entry in decode(system.rollup.data_of(event)))
     return {
         "batches": len(done),
         "entries": sum(event.entries for event in done),
+        "updates": kinds[Kind.RECORD],
+        "accesses": kinds[Kind.ACCESS],
         "proof_seconds": _mean(measured.batch_seconds),
         "proof_bytes": _mean(measured.batch_sizes),
         "gas": _mean(system.gas.get("Rollup.submit", [])),

@@ -1,7 +1,7 @@
 """Phase 9 through the rollup: what a round leaves behind waits in the queue, and one proven batch settles it.
 
-    the contract queues evidence and rewards -> hospitals sign what they submitted -> the sequencer cuts a batch
-    -> it is proven, posted, verified -> evidence is collected: the next round selects by it
+    the contract queues evidence and rewards -> hospitals sign what they submitted, and what they let others read
+    -> the sequencer cuts a batch -> it is proven, posted, verified -> evidence is collected: the next round selects by it
 
 Every member has an account and a wallet; one of them sequences. A reward is in the member's account as soon as the batch is
 settled, and a withdrawal brings it back to the main chain.
@@ -20,11 +20,11 @@ from eth_utils import keccak
 
 from .chain.contracts import System
 from .chain.errors import ContractError
-from .chain.events import BatchSettled, EntriesQueued, UpdateCommitted
+from .chain.events import AccessAllowed, BatchSettled, EntriesQueued, UpdateCommitted
 from .chain.rollup import root_of
 from .member import Member
 from .proving import BatchTask, Prover
-from .rollup.entries import decode, record
+from .rollup.entries import access, decode, record
 from .rollup.mempool import Capacity
 from .rollup.sequencer import Cut, Sequencer
 from .rollup.wallet import Status, Wallet
@@ -32,6 +32,7 @@ from .stark.setup import Domain
 from .statements.rollup import Rollup
 
 SIZES = (8, 64)  # accounts for which there is a generated evaluator
+ACCESSES = 16  # that a member signs for after one round, so that its list fits beside the others'; the rest after the next
 WAIT_S = 60.0  # after which a batch is cut although there is room; a round's end does not wait for it
 _SEED, _SALT = b"bfl_ref/rollup/seed", b"bfl_ref/rollup/salt"
 
@@ -65,6 +66,7 @@ class Layer2:
         self.capacity = room(len(members))
         self.domain = system.rollup.domain()
         self.settled: list[Cut] = []
+        self._recorded: dict[str, int] = {}  # member -> accesses that it has signed for
         folder.mkdir()
         Sequencer.create(folder / "log.sqlite", self.domain)
         self.sequencer = Sequencer(folder / "log.sqlite", self.domain, self.capacity, WAIT_S)
@@ -88,22 +90,32 @@ class Layer2:
         self.sequencer.close()
 
     def settle(self, round_id: int) -> None:
-        """Batches what the round queued, and what its hospitals sign: a record of the update that each committed to.
+        """Batches what the round queued, and what its hospitals sign: a record of the update that each committed to, and of
+        each access to a record of theirs that the contract allowed.
 
         ContractError if a batch is refused although it was the sequencer's turn.
         """
         if self.system.rollup.is_frozen():
             return
+        events = self.system.events()
         committed = {
-            event.hospital: event.commitment
-            for event in self.system.events()
-            if isinstance(event, UpdateCommitted) and event.round_id == round_id
+            e.hospital: e.commitment
+            for e in events
+            if isinstance(e, UpdateCommitted) and e.round_id == round_id
         }
-        for address, commitment in committed.items():
+        allowed = [e for e in events if isinstance(e, AccessAllowed)]
+        for address in dict.fromkeys([*committed, *(e.custodian for e in allowed)]):
             wallet = self.wallets.get(address)  # none: it became a member later
-            if wallet and wallet.follow(self.sequencer.account(wallet.index)) == Status.OPEN:
-                said = record(wallet.index, record_of(commitment))
-                self.sequencer.submit(wallet.sign([said]), self._now())
+            if wallet is None or wallet.follow(self.sequencer.account(wallet.index)) != Status.OPEN:
+                continue
+            done = self._recorded.get(address, 0)
+            new = [e for e in allowed if e.custodian == address][done : done + ACCESSES]
+            said = [access(wallet.index, access_of(event)) for event in new]
+            if address in committed:
+                said.append(record(wallet.index, record_of(committed[address])))
+            if said:
+                self.sequencer.submit(wallet.sign(said), self._now())
+                self._recorded[address] = done + len(new)
         self._settle()
         self.system.settlement.collect(list(self.wallets), sender=self.poster)
 
@@ -175,6 +187,16 @@ class Layer2:
 
 
 def record_of(commitment: bytes) -> tuple[int, ...]:
-    """(5,): five words of 30 bits of a commitment's keccak."""
-    digest = keccak(commitment)
+    """(5,): of an update's commitment."""
+    return _words(commitment)
+
+
+def access_of(allowed: AccessAllowed) -> tuple[int, ...]:
+    """(5,): of a request and the consent it was allowed under, whose id stands for all of its terms."""
+    return _words(allowed.request_id.to_bytes(32) + allowed.consent_id)
+
+
+def _words(content: bytes) -> tuple[int, ...]:
+    """(5,): words of 30 bits of the content's keccak."""
+    digest = keccak(content)
     return tuple(int.from_bytes(digest[4 * i : 4 * i + 4], "big") & 0x3FFFFFFF for i in range(5))

@@ -95,7 +95,8 @@ def sharing_line(sharing: Mapping[str, float]) -> str:
 def rollup_line(rollup: Mapping[str, float]) -> str:
     """What went through the rollup, in one sentence."""
     return (
-        f"rollup: {rollup['batches']:.0f} batches of {rollup['entries']:.0f} entries settled; a batch: "
+        f"rollup: {rollup['batches']:.0f} batches of {rollup['entries']:.0f} entries settled, among them "
+        f"{rollup['updates']:.0f} updates and {rollup['accesses']:.0f} accesses put on record; a batch: "
         f"{rollup['proof_seconds']:.1f} s to prove, {rollup['proof_bytes']:,.0f} bytes, {rollup['gas']:,.0f} gas"
     )
 

@@ -10,13 +10,14 @@ import pytest
 from custody_cases import LEAVE, ROWS, SHARE, begin, having, opened, report_of, small
 from shared_cases import HYPER, _stub, stub_prover
 
-from bfl_ref import cast
+from bfl_ref import cast, layer2
 from bfl_ref import custody as module
 from bfl_ref.cast import sharing_parameters, training_parameters
 from bfl_ref.chain.errors import DataFrozen, NotSignedByHolder
 from bfl_ref.chain.events import (
     AccessAllowed,
     AccessDenied,
+    BatchSettled,
     ConsentGranted,
     ConsentsPosted,
     DataRegistered,
@@ -37,7 +38,8 @@ from bfl_ref.history import consent_timeline, save_chain
 from bfl_ref.learning import TrainConfig
 from bfl_ref.leaves import resources
 from bfl_ref.patients import Agreement, choose, depart, introduce
-from bfl_ref.report import consent_line
+from bfl_ref.report import consent_line, rollup_line
+from bfl_ref.rollup.entries import Kind, decode
 from bfl_ref.shared import SharedMember, keep_here
 from bfl_ref.store import FolderStore
 from bfl_ref.vault import Record, check_receipt, proceed, receipt_of
@@ -319,14 +321,33 @@ def test_crash_while_rows_leave_ends_in_the_same_state(stage, monkeypatch, at):
     assert system.consents.status_root_of(own) == again.status.root
 
 
+def check_accesses(chain):
+    """Each access that the contract allowed is on record, put there by its custodian, and nothing else is."""
+    events, rollup = chain.system.events(), chain.system.rollup
+    batches = [[*decode(rollup.data_of(e))] for e in events if isinstance(e, BatchSettled)]
+    said = [[(rollup.owner_of(e.to), e.payload) for e in batch if e.kind is Kind.ACCESS] for batch in batches]
+    allowed = [e for e in events if isinstance(e, AccessAllowed)]
+    expected = [(e.custodian, layer2.access_of(e)) for e in allowed]
+    assert len(expected) == LEAVE == chain.batches["accesses"] and chain.batches["updates"] == 4 + 4
+    assert sorted(one for each in said for one in each) == sorted(expected)
+    # one after a round: who let two be read puts the second on record after the second round
+    custodians = [e.custodian for e in allowed]
+    assert [len(each) for each in said] == [0, len({*custodians}), LEAVE - len({*custodians})]
+    assert f"8 updates and {LEAVE} accesses put on record" in rollup_line(chain.batches)
+
+
 def test_whole_run_asks_patients_and_an_auditor_who_reads_what_it_leaves(tmp_path, capsys):
-    """comparison.on_chain with an agreement; verifiers and provers are stubs."""
+    """comparison.on_chain with an agreement and a rollup; verifiers and provers are stubs, but for the rollup's."""
     agreement = Agreement(SHARE, LEAVE, 0, tmp_path / "vaults")
     federation = small()
     training = training_parameters(len(federation.feature_names), HYPER, 0.0)
     config = TrainConfig(rounds=2, local_epochs=1)
-    with open_chain("embedded", accounts=7, seed=0) as node, patch.object(cast, "deploy_verifier", _stub):
-        said = training, stub_prover, None, (), sharing_parameters(), keep_here, None, agreement
+    with (
+        open_chain("embedded", accounts=7, seed=0) as node,
+        patch.object(cast, "deploy_verifier", _stub),
+        patch.object(layer2, "ACCESSES", 1),
+    ):
+        said = training, stub_prover, None, (), sharing_parameters(), keep_here, None, agreement, True
         chain = on_chain(node, tmp_path / "store", federation, config, "wdbc", *said)
         save_chain(chain.system, tmp_path)
     assert chain.consent == {
@@ -339,6 +360,7 @@ def test_whole_run_asks_patients_and_an_auditor_who_reads_what_it_leaves(tmp_pat
         "findings": 0,
     }
     assert "3 records erased" in consent_line(chain.consent)
+    check_accesses(chain)
     happened, rounds = consent_timeline(chain.system.events())
     assert list(rounds) == [1, 2] and len(happened["RecordErased"]) == LEAVE
     assert all(rounds[1][1] < block < rounds[2][0] for block in happened["RowsLeft"])

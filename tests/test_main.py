@@ -177,6 +177,7 @@ def test_main_verified_run_audits_proves_and_reports(tmp_path: Path, capsys: pyt
     rollup = summary["rollup"]
     assert (rollup["batches"], rollup["proof_seconds"] > 0) == (2, True)  # keys; the round
     assert rollup["entries"] == 7 + 7 + (4 + 5 + 5) + (4 + 5 + 5) + 2 * 4 + 7
+    assert (rollup["updates"], rollup["accesses"]) == (4, 0)
     assert 80_000 < rollup["proof_bytes"] < 100_000 and 4_000_000 < rollup["gas"] < 5_500_000
     assert "rollup: 2 batches of " in said and 40 < sum(m["paid"] for m in summary["standings"].values()) < 55
     shared = summary["sharing"]
