@@ -109,7 +109,7 @@ class Quiet(SharedMember):
         return []
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5] if FULL else [2, 3])
 def test_lying_aggregators_are_refused_by_name_and_no_sum_is_ever_wrong(stage: Stage, count: int) -> None:
     """Up to two: the right model. From three on there are too few sums, and the round is aborted. Never another model."""
     liars, before = stage.aggregators[5 - count :], stage.system.registry.current().content
@@ -124,7 +124,7 @@ def test_lying_aggregators_are_refused_by_name_and_no_sum_is_ever_wrong(stage: S
     settled(stage, outcome, before, right=count < 3)
 
 
-@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("count", [1, 2, 3] if FULL else [2, 3])
 def test_silent_aggregators_cost_themselves_and_three_of_five_the_round(stage: Stage, count: int) -> None:
     quiet, before = stage.aggregators[2 : 2 + count], stage.system.registry.current().content
     outcome = stage.play(*(as_a(Quiet, m) for m in quiet))
@@ -480,7 +480,7 @@ def ten(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("phase", WAYS if FULL else ["commit", "share", "sums"])
+@pytest.mark.parametrize("phase", WAYS if FULL else ["commit", "sums"])
 def test_two_of_ten_hospitals_and_an_aggregator_die(ten: Played, tmp_path: Path, phase: str) -> None:
     """The round ends or is aborted, cleanly; the next one, of all, ends with a model."""
     stage = ten.again(tmp_path)
