@@ -31,6 +31,7 @@ from bfl_ref.stark.prover import prove
 from bfl_ref.stark.rejections import RejectedProof
 from bfl_ref.stark.setup import Domain
 from bfl_ref.stark.solidity import evaluators, on_chain
+from bfl_ref.stark.solidity.emitter import DEEPEST, nesting
 from bfl_ref.stark.verifier import composition_at
 
 HONEST = 100 if FULL else 8  # proofs in all, over the small statements
@@ -266,3 +267,4 @@ def test_generated_evaluators_are_current():
     for name, made in on_chain().items():
         for part, source in evaluators(name, made).items():
             assert (CONTRACTS / "src/stark/generated" / f"{part}.sol").read_text() == source
+            assert max(map(nesting, source.splitlines())) <= DEEPEST + 10, part  # slither reads them then

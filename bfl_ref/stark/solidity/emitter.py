@@ -1,11 +1,13 @@
 """A recorded program as straight-line Yul over E.
 
 Every value is one word of five 51-bit slots (contracts/src/stark/Quintic.sol). The emitter knows a bound on every slot:
-sums stay unreduced until they are multiplied. A value that is used once stands inside the expression that uses it,
-others have a memory word, which serves again after the last use. Constraints come last to first (Horner in alpha).
+sums stay unreduced until they are multiplied. A value that is used once stands inside the expression that uses it, unless
+that would nest too deep; others have a memory word, which serves again after the last use. Constraints come last to first
+(Horner in alpha).
 """
 
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 
@@ -20,6 +22,7 @@ OTHER_LIMIT = 2**32  # the other below this
 SCALE_LIMIT = 2**34  # Quintic.scale
 REDUCED = 108 * P // 100
 SUM_LIMIT = SLOT_LIMIT // 4
+DEEPEST = 30  # calls inside one another: tools that read the compiler's syntax tree give up on trees that are too deep
 MEMORY = 0x3000  # the straight-line code keeps its words from here on; Solidity's own memory stays below
 
 
@@ -200,9 +203,8 @@ class Emitter:
             if number not in self.values:
                 is_input = not self._operands(number)
                 value = self._leaf(*self.ops[number][:2]) if is_input else self._combine(number)
-                self.values[number] = (
-                    value if is_input or self.uses[number] == 1 else self._store(value, number)
-                )
+                stands = is_input or (self.uses[number] == 1 and nesting(value.text) < DEEPEST)
+                self.values[number] = value if stands else self._store(value, number)
             stack.pop()
 
     def _combine(self, number: int) -> Value:
@@ -238,6 +240,11 @@ class Emitter:
         self._release(value)
         self.unread[at] = self.uses[number]
         return Value(word(at, value.bound).text, value.bound, (at,))
+
+
+def nesting(text: str) -> int:
+    """How many calls stand inside one another at most."""
+    return max(accumulate((c == "(") - (c == ")") for c in text), default=0)
 
 
 def address(at: int) -> str:

@@ -194,20 +194,24 @@ contract RollupEvaluator2 is AirEvaluator, IDataEvaluator {
             mstore(0x5ec0, add(mload(0x3260), mload(0x3860)))
             mstore(0x5ee0, add(mload(0x3280), mload(0x3880)))
             mstore(0x5f00, add(mload(0x32a0), mload(0x38a0)))
-            mstore(0x5f20, add(mload(0x5540), mload(0x5560)))
-            result := add(product(mload(0x53a0), product(result, mload(0x5400))), sub(add(product(product(reduce(mload(0x5d40)), reduce(sub(add(sub(add(mload(0x5c80), mul(2, mload(0))), mload(0x5c20)), mul(2, mload(0))), mload(0x5c00)))), reduce(mload(0x5cc0))), mul(3, mload(0))), add(product(reduce(mload(0x5cc0)), reduce(add(sub(mul(2, mload(0)), product(mload(0x3bc0), mload(0x5d60))), product(mload(0x53e0), reduce(add(sub(mul(2, mload(0)), product(mload(0x3be0), mload(0x5d60))), product(mload(0x53e0), reduce(add(sub(mul(2, mload(0)), product(mload(0x3c00), mload(0x5d60))), product(mload(0x53e0), reduce(add(sub(mul(2, mload(0)), product(mload(0x3ca0), mload(0x5d60))), product(mload(0x53e0), reduce(add(sub(mul(2, mload(0)), product(mload(0x3cc0), mload(0x5d60))), product(mload(0x53e0), reduce(add(sub(mul(2, mload(0)), product(mload(0x3ce0), mload(0x5d60))), product(mload(0x53e0), reduce(add(sub(mul(2, mload(0)), product(mload(0x3d00), mload(0x5d60))), product(mload(0x53e0), reduce(add(sub(mul(2, mload(0)), product(mload(0x3da0), mload(0x5d60))), product(mload(0x53e0), reduce(add(sub(add(mload(0x5da0), mul(2, mload(0))), product(mload(0x3d80), mload(0x5d60))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x38e0), mload(0x5da0)), mul(2, mload(0))), product(mload(0x5d60), product(mload(0x31c0), mload(0x5dc0)))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x3900), mload(0x5da0)), mul(2, mload(0))), product(mload(0x5d60), product(mload(0x31e0), mload(0x5dc0)))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x3920), mload(0x5da0)), mul(2, mload(0))), product(mload(0x5d60), product(mload(0x3200), mload(0x5dc0)))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x3940), mload(0x5da0)), mul(2, mload(0))), product(mload(0x5d60), product(mload(0x3220), mload(0x5dc0)))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x3960), mload(0x5da0)), mul(2, mload(0))), product(mload(0x5d60), product(mload(0x3240), mload(0x5dc0)))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x3980), mload(0x5da0)), mul(2, mload(0))), product(mload(0x3c20), mload(0x5d60))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x39a0), mload(0x5da0)), mul(2, mload(0))), product(mload(0x3c40), mload(0x5d60))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x39c0), mload(0x5da0)), mul(2, mload(0))), product(mload(0x3c60), mload(0x5d60))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x39e0), mload(0x5da0)), mul(2, mload(0))), product(mload(0x3c80), mload(0x5d60))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x3a00), mload(0x5da0)), mul(2, mload(0))), product(mload(0x5d60), product(mload(0x3260), mload(0x3c80)))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x3a20), mload(0x5da0)), mul(2, mload(0))), product(mload(0x5d60), product(mload(0x3280), mload(0x3c80)))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x3a40), mload(0x5da0)), mul(2, mload(0))), product(mload(0x5d60), product(mload(0x32a0), mload(0x3c80)))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x3a60), mload(0x5da0)), mul(2, mload(0))), product(mload(0x5d60), product(mload(0x32c0), mload(0x3c80)))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x3a80), mload(0x5da0)), mul(2, mload(0))), product(mload(0x5d60), product(mload(0x32e0), mload(0x3c80)))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x5da0), mload(0x5de0)), mul(2, mload(0))), product(mload(0x31c0), mload(0x5e20))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x5da0), mload(0x5e40)), mul(2, mload(0))), product(mload(0x31e0), mload(0x5e20))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x5da0), mload(0x5e60)), mul(2, mload(0))), product(mload(0x3200), mload(0x5e20))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x5da0), mload(0x5e80)), mul(2, mload(0))), product(mload(0x3220), mload(0x5e20))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x5da0), mload(0x5ea0)), mul(2, mload(0))), product(mload(0x3240), mload(0x5e20))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x5da0), mload(0x5ec0)), mul(2, mload(0))), product(mload(0x3260), mload(0x5e20))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x5da0), mload(0x5ee0)), mul(2, mload(0))), product(mload(0x3280), mload(0x5e20))), product(mload(0x53e0), reduce(sub(add(product(mload(0x5da0), mload(0x5f00)), mul(2, mload(0))), product(mload(0x32a0), mload(0x5e20))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))), product(reduce(add(product(product(mload(0x3040), mload(0x3d80)), reduce(sub(add(sub(add(mload(0x5f20), mul(2, mload(0))), mload(0x5500)), mul(2, mload(0))), mload(0x5520)))), product(product(mload(0x30e0), mload(0x3d60)), reduce(sub(add(mload(0x5560), mul(2, mload(0))), mload(0x5500)))))), reduce(mload(0x5d40))))))
+            mstore(0x5f20, product(mload(0x53e0), reduce(add(sub(add(product(mload(0x3a80), mload(0x5da0)), mul(2, mload(0))), product(mload(0x5d60), product(mload(0x32e0), mload(0x3c80)))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x5da0), mload(0x5de0)), mul(2, mload(0))), product(mload(0x31c0), mload(0x5e20))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x5da0), mload(0x5e40)), mul(2, mload(0))), product(mload(0x31e0), mload(0x5e20))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x5da0), mload(0x5e60)), mul(2, mload(0))), product(mload(0x3200), mload(0x5e20))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x5da0), mload(0x5e80)), mul(2, mload(0))), product(mload(0x3220), mload(0x5e20))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x5da0), mload(0x5ea0)), mul(2, mload(0))), product(mload(0x3240), mload(0x5e20))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x5da0), mload(0x5ec0)), mul(2, mload(0))), product(mload(0x3260), mload(0x5e20))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x5da0), mload(0x5ee0)), mul(2, mload(0))), product(mload(0x3280), mload(0x5e20))), product(mload(0x53e0), reduce(sub(add(product(mload(0x5da0), mload(0x5f00)), mul(2, mload(0))), product(mload(0x32a0), mload(0x5e20))))))))))))))))))))))))))))))
+            mstore(0x5e20, product(mload(0x53e0), reduce(add(sub(add(product(mload(0x3960), mload(0x5da0)), mul(2, mload(0))), product(mload(0x5d60), product(mload(0x3240), mload(0x5dc0)))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x3980), mload(0x5da0)), mul(2, mload(0))), product(mload(0x3c20), mload(0x5d60))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x39a0), mload(0x5da0)), mul(2, mload(0))), product(mload(0x3c40), mload(0x5d60))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x39c0), mload(0x5da0)), mul(2, mload(0))), product(mload(0x3c60), mload(0x5d60))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x39e0), mload(0x5da0)), mul(2, mload(0))), product(mload(0x3c80), mload(0x5d60))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x3a00), mload(0x5da0)), mul(2, mload(0))), product(mload(0x5d60), product(mload(0x3260), mload(0x3c80)))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x3a20), mload(0x5da0)), mul(2, mload(0))), product(mload(0x5d60), product(mload(0x3280), mload(0x3c80)))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x3a40), mload(0x5da0)), mul(2, mload(0))), product(mload(0x5d60), product(mload(0x32a0), mload(0x3c80)))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x3a60), mload(0x5da0)), mul(2, mload(0))), product(mload(0x5d60), product(mload(0x32c0), mload(0x3c80)))), mload(0x5f20)))))))))))))))))))))))))))))
+            mstore(0x5f20, product(mload(0x53e0), reduce(add(sub(mul(2, mload(0)), product(mload(0x3cc0), mload(0x5d60))), product(mload(0x53e0), reduce(add(sub(mul(2, mload(0)), product(mload(0x3ce0), mload(0x5d60))), product(mload(0x53e0), reduce(add(sub(mul(2, mload(0)), product(mload(0x3d00), mload(0x5d60))), product(mload(0x53e0), reduce(add(sub(mul(2, mload(0)), product(mload(0x3da0), mload(0x5d60))), product(mload(0x53e0), reduce(add(sub(add(mload(0x5da0), mul(2, mload(0))), product(mload(0x3d80), mload(0x5d60))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x38e0), mload(0x5da0)), mul(2, mload(0))), product(mload(0x5d60), product(mload(0x31c0), mload(0x5dc0)))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x3900), mload(0x5da0)), mul(2, mload(0))), product(mload(0x5d60), product(mload(0x31e0), mload(0x5dc0)))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x3920), mload(0x5da0)), mul(2, mload(0))), product(mload(0x5d60), product(mload(0x3200), mload(0x5dc0)))), product(mload(0x53e0), reduce(add(sub(add(product(mload(0x3940), mload(0x5da0)), mul(2, mload(0))), product(mload(0x5d60), product(mload(0x3220), mload(0x5dc0)))), mload(0x5e20)))))))))))))))))))))))))))))
+            mstore(0x5e20, add(mload(0x5540), mload(0x5560)))
+            result := add(product(mload(0x53a0), product(result, mload(0x5400))), sub(add(product(product(reduce(mload(0x5d40)), reduce(sub(add(sub(add(mload(0x5c80), mul(2, mload(0))), mload(0x5c20)), mul(2, mload(0))), mload(0x5c00)))), reduce(mload(0x5cc0))), mul(3, mload(0))), add(product(reduce(mload(0x5cc0)), reduce(add(sub(mul(2, mload(0)), product(mload(0x3bc0), mload(0x5d60))), product(mload(0x53e0), reduce(add(sub(mul(2, mload(0)), product(mload(0x3be0), mload(0x5d60))), product(mload(0x53e0), reduce(add(sub(mul(2, mload(0)), product(mload(0x3c00), mload(0x5d60))), product(mload(0x53e0), reduce(add(sub(mul(2, mload(0)), product(mload(0x3ca0), mload(0x5d60))), mload(0x5f20))))))))))))), product(reduce(add(product(product(mload(0x3040), mload(0x3d80)), reduce(sub(add(sub(add(mload(0x5e20), mul(2, mload(0))), mload(0x5500)), mul(2, mload(0))), mload(0x5520)))), product(product(mload(0x30e0), mload(0x3d60)), reduce(sub(add(mload(0x5560), mul(2, mload(0))), mload(0x5500)))))), reduce(mload(0x5d40))))))
             // everywhere lookup byte 0+byte 1+limbs+to
             mstore(0x5d40, add(mload(0x53c0), add(mload(0x3da0), mload(0x5d20))))
             mstore(0x5d20, add(mload(0x53c0), add(mload(0x3180), product(mload(0x31a0), mload(0x53e0)))))
-            mstore(0x5e20, product(mload(0x53e0), mload(0x5500)))
-            mstore(0x5da0, add(mload(0x53c0), add(mload(0x3e20), mload(0x5e20))))
-            mstore(0x5d60, add(mload(0x53c0), add(mload(0x3e00), mload(0x5e20))))
-            mstore(0x5e20, product(mload(0x3cc0), mload(0x5d80)))
+            mstore(0x5f20, product(mload(0x53e0), mload(0x5500)))
+            mstore(0x5d60, add(mload(0x53c0), add(mload(0x3e20), mload(0x5f20))))
+            mstore(0x5cc0, add(mload(0x53c0), add(mload(0x3e00), mload(0x5f20))))
+            mstore(0x5f20, product(mload(0x3cc0), mload(0x5d80)))
             mstore(0x5dc0, product(mload(0x3ce0), mload(0x5d80)))
-            mstore(0x5cc0, product(mload(0x3d00), mload(0x5d80)))
+            mstore(0x5da0, product(mload(0x3d00), mload(0x5d80)))
             mstore(0x5f40, add(mload(0x3d00), add(mload(0x3ce0), add(mload(0x3ca0), mload(0x3cc0)))))
             mstore(0x5f60, add(mload(0x3c80), add(mload(0x5ce0), mload(0x5f40))))
-            result := add(product(mload(0x53a0), reduce(result)), sub(add(product(product(product(product(mload(0x5c00), reduce(mload(0x5d60))), reduce(mload(0x5da0))), reduce(mload(0x5d20))), reduce(mload(0x5d40))), mul(5, mload(0))), add(product(product(product(reduce(add(product(mload(0x38e0), product(mload(0x5d80), add(mload(0x3bc0), mload(0x3ca0)))), product(mload(0x53e0), reduce(add(product(mload(0x38e0), mload(0x5e20)), product(mload(0x53e0), reduce(add(product(mload(0x3900), mload(0x5e20)), product(mload(0x53e0), reduce(add(mload(0x5dc0), product(mload(0x53e0), reduce(add(mload(0x5cc0), product(mload(0x53e0), reduce(add(product(mload(0x38e0), mload(0x5cc0)), product(mload(0x53e0), reduce(add(product(mload(0x3900), mload(0x5cc0)), product(mload(0x53e0), reduce(add(product(mload(0x5d80), reduce(mload(0x5f60))), product(mload(0x53e0), product(mload(0x53e0), reduce(add(product(mload(0x38e0), mload(0x5dc0)), product(mload(0x53e0), reduce(add(product(mload(0x3900), mload(0x5dc0)), product(mload(0x53e0), reduce(add(product(mload(0x3920), mload(0x5dc0)), product(mload(0x53e0), reduce(add(product(mload(0x3940), mload(0x5dc0)), product(mload(0x53e0), product(mload(0x3960), mload(0x5dc0))))))))))))))))))))))))))))))))))))))), reduce(mload(0x5d60))), reduce(mload(0x5da0))), reduce(mload(0x5d20))), add(product(product(product(sub(mload(0), mload(0x3e80)), reduce(mload(0x5d60))), reduce(mload(0x5da0))), reduce(mload(0x5d40))), add(product(product(reduce(mload(0x5da0)), reduce(mload(0x5d20))), reduce(mload(0x5d40))), product(product(reduce(mload(0x5d60)), reduce(mload(0x5d20))), reduce(mload(0x5d40))))))))
+            mstore(0x5f80, product(mload(0x53e0), reduce(add(mload(0x5dc0), product(mload(0x53e0), reduce(add(mload(0x5da0), product(mload(0x53e0), reduce(add(product(mload(0x38e0), mload(0x5da0)), product(mload(0x53e0), reduce(add(product(mload(0x3900), mload(0x5da0)), product(mload(0x53e0), reduce(add(product(mload(0x5d80), reduce(mload(0x5f60))), product(mload(0x53e0), product(mload(0x53e0), reduce(add(product(mload(0x38e0), mload(0x5dc0)), product(mload(0x53e0), reduce(add(product(mload(0x3900), mload(0x5dc0)), product(mload(0x53e0), reduce(add(product(mload(0x3920), mload(0x5dc0)), product(mload(0x53e0), reduce(add(product(mload(0x3940), mload(0x5dc0)), product(mload(0x53e0), product(mload(0x3960), mload(0x5dc0))))))))))))))))))))))))))))))))
+            result := add(product(mload(0x53a0), reduce(result)), sub(add(product(product(product(product(mload(0x5c00), reduce(mload(0x5cc0))), reduce(mload(0x5d60))), reduce(mload(0x5d20))), reduce(mload(0x5d40))), mul(5, mload(0))), add(product(product(product(reduce(add(product(mload(0x38e0), product(mload(0x5d80), add(mload(0x3bc0), mload(0x3ca0)))), product(mload(0x53e0), reduce(add(product(mload(0x38e0), mload(0x5f20)), product(mload(0x53e0), reduce(add(product(mload(0x3900), mload(0x5f20)), mload(0x5f80))))))))), reduce(mload(0x5cc0))), reduce(mload(0x5d60))), reduce(mload(0x5d20))), add(product(product(product(sub(mload(0), mload(0x3e80)), reduce(mload(0x5cc0))), reduce(mload(0x5d60))), reduce(mload(0x5d40))), add(product(product(reduce(mload(0x5d60)), reduce(mload(0x5d20))), reduce(mload(0x5d40))), product(product(reduce(mload(0x5cc0)), reduce(mload(0x5d20))), reduce(mload(0x5d40))))))))
             // everywhere who signs is live
             mstore(0x5d40, sub(add(1, mload(0)), mload(0x3d60)))
             result := add(product(mload(0x53a0), reduce(result)), product(mload(0x3d80), mload(0x5d40)))
@@ -225,108 +229,108 @@ contract RollupEvaluator2 is AirEvaluator, IDataEvaluator {
             // everywhere leaf tag
             result := add(product(mload(0x53a0), reduce(result)), product(product(mload(0x5500), add(mload(0x3060), mload(0x3080))), add(mload(0x33a0), 2013265916)))
             // everywhere old leaf 14
-            mstore(0x5d60, product(mload(0x3060), mload(0x5500)))
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5d60), sub(add(mload(0x3380), mload(0)), mload(0x3a80))))
+            mstore(0x5cc0, product(mload(0x3060), mload(0x5500)))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5cc0), sub(add(mload(0x3380), mload(0)), mload(0x3a80))))
             // everywhere old leaf 13
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5d60), sub(add(mload(0x3360), mload(0)), mload(0x3a60))))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5cc0), sub(add(mload(0x3360), mload(0)), mload(0x3a60))))
             // everywhere old leaf 12
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5d60), sub(add(mload(0x3340), mload(0)), mload(0x3a40))))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5cc0), sub(add(mload(0x3340), mload(0)), mload(0x3a40))))
             // everywhere old leaf 11
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5d60), sub(add(mload(0x3320), mload(0)), mload(0x3a20))))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5cc0), sub(add(mload(0x3320), mload(0)), mload(0x3a20))))
             // everywhere old leaf 10
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5d60), sub(add(mload(0x3300), mload(0)), mload(0x3a00))))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5cc0), sub(add(mload(0x3300), mload(0)), mload(0x3a00))))
             // everywhere old leaf 9
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5d60), sub(add(mload(0x32e0), mload(0)), mload(0x39e0))))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5cc0), sub(add(mload(0x32e0), mload(0)), mload(0x39e0))))
             // everywhere old leaf 8
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5d60), sub(add(mload(0x32c0), mload(0)), mload(0x39c0))))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5cc0), sub(add(mload(0x32c0), mload(0)), mload(0x39c0))))
             // everywhere old leaf 7
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5d60), sub(add(mload(0x32a0), mload(0)), mload(0x39a0))))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5cc0), sub(add(mload(0x32a0), mload(0)), mload(0x39a0))))
             // everywhere old leaf 6
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5d60), sub(add(mload(0x3280), mload(0)), mload(0x3980))))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5cc0), sub(add(mload(0x3280), mload(0)), mload(0x3980))))
             // everywhere old leaf 5
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5d60), sub(add(mload(0x3260), mload(0)), mload(0x3960))))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5cc0), sub(add(mload(0x3260), mload(0)), mload(0x3960))))
             // everywhere old leaf 4
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5d60), sub(add(mload(0x3240), mload(0)), mload(0x3940))))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5cc0), sub(add(mload(0x3240), mload(0)), mload(0x3940))))
             // everywhere old leaf 3
-            mstore(0x5da0, sub(add(mload(0x3220), mload(0)), mload(0x3920)))
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5d60), mload(0x5da0)))
+            mstore(0x5d60, sub(add(mload(0x3220), mload(0)), mload(0x3920)))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5cc0), mload(0x5d60)))
             // everywhere old leaf 2
-            mstore(0x5dc0, sub(add(mload(0x3200), mload(0)), mload(0x3900)))
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5d60), mload(0x5dc0)))
+            mstore(0x5f80, sub(add(mload(0x3200), mload(0)), mload(0x3900)))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5cc0), mload(0x5f80)))
             // everywhere old leaf 1
-            mstore(0x5cc0, sub(add(mload(0x31e0), mload(0)), mload(0x38e0)))
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5d60), mload(0x5cc0)))
+            mstore(0x5f20, sub(add(mload(0x31e0), mload(0)), mload(0x38e0)))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5cc0), mload(0x5f20)))
             // everywhere old leaf 0
-            mstore(0x5e20, sub(add(mload(0x31c0), mload(0)), mload(0x38c0)))
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5d60), mload(0x5e20)))
+            mstore(0x5dc0, sub(add(mload(0x31c0), mload(0)), mload(0x38c0)))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5cc0), mload(0x5dc0)))
             // everywhere step gives 3
-            mstore(0x5d60, product(mload(0x30e0), mload(0x5560)))
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5d60), reduce(sub(add(mload(0x3920), mul(2, mload(0))), mload(0x5e80)))))
+            mstore(0x5cc0, product(mload(0x30e0), mload(0x5560)))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5cc0), reduce(sub(add(mload(0x3920), mul(2, mload(0))), mload(0x5e80)))))
             // everywhere step gives 2
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5d60), reduce(sub(add(mload(0x3900), mul(2, mload(0))), mload(0x5e60)))))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5cc0), reduce(sub(add(mload(0x3900), mul(2, mload(0))), mload(0x5e60)))))
             // everywhere step gives 1
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5d60), reduce(sub(add(mload(0x38e0), mul(2, mload(0))), mload(0x5e40)))))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5cc0), reduce(sub(add(mload(0x38e0), mul(2, mload(0))), mload(0x5e40)))))
             // everywhere step gives 0
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5d60), reduce(sub(add(mload(0x38c0), mul(2, mload(0))), mload(0x5de0)))))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5cc0), reduce(sub(add(mload(0x38c0), mul(2, mload(0))), mload(0x5de0)))))
             // everywhere step hashes 15
-            mstore(0x5d60, product(mload(0x30e0), mload(0x5500)))
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5d60), add(mload(0x33a0), 2013265913)))
+            mstore(0x5cc0, product(mload(0x30e0), mload(0x5500)))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5cc0), add(mload(0x33a0), 2013265913)))
             // everywhere step hashes 14
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x3380), mload(0x5d60)))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x3380), mload(0x5cc0)))
             // everywhere step hashes 13
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x3360), mload(0x5d60)))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x3360), mload(0x5cc0)))
             // everywhere step hashes 12
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x3340), mload(0x5d60)))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x3340), mload(0x5cc0)))
             // everywhere step hashes 11
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x3320), mload(0x5d60)))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x3320), mload(0x5cc0)))
             // everywhere step hashes 10
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5d60), sub(add(mload(0x3300), mload(0)), mload(0x39c0))))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5cc0), sub(add(mload(0x3300), mload(0)), mload(0x39c0))))
             // everywhere step hashes 9
-            mstore(0x5f80, sub(add(mload(0x32e0), mload(0)), mload(0x3d40)))
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5d60), mload(0x5f80)))
+            mstore(0x5da0, sub(add(mload(0x32e0), mload(0)), mload(0x3d40)))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5cc0), mload(0x5da0)))
             // everywhere step hashes 8
             mstore(0x5fa0, sub(add(mload(0x32c0), mload(0)), mload(0x3d20)))
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5d60), mload(0x5fa0)))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5cc0), mload(0x5fa0)))
             // everywhere step hashes 7
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x32a0), mload(0x5d60)))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x32a0), mload(0x5cc0)))
             // everywhere step hashes 6
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x3280), mload(0x5d60)))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x3280), mload(0x5cc0)))
             // everywhere step hashes 5
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x3260), mload(0x5d60)))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x3260), mload(0x5cc0)))
             // everywhere step hashes 4
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x3240), mload(0x5d60)))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x3240), mload(0x5cc0)))
             // everywhere step hashes 3
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5d60), mload(0x5da0)))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5cc0), mload(0x5d60)))
             // everywhere step hashes 2
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5d60), mload(0x5dc0)))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5cc0), mload(0x5f80)))
             // everywhere step hashes 1
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5d60), mload(0x5cc0)))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5cc0), mload(0x5f20)))
             // everywhere step hashes 0
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5d60), mload(0x5e20)))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5cc0), mload(0x5dc0)))
             // everywhere element is used up
-            mstore(0x5e20, product(mload(0x3120), mload(0x5560)))
-            mstore(0x5d60, sub(add(mload(0x39c0), mload(0)), mload(0x3160)))
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5e20), reduce(sub(add(sub(add(mload(0x39a0), mul(2, mload(0))), mload(0x5d60)), mul(28, mload(0))), add(add(mul(mload(0x39e0), 4), mul(mload(0x3a00), 8)), mul(mload(0x3a20), 16))))))
+            mstore(0x5dc0, product(mload(0x3120), mload(0x5560)))
+            mstore(0x5cc0, sub(add(mload(0x39c0), mload(0)), mload(0x3160)))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5dc0), reduce(sub(add(sub(add(mload(0x39a0), mul(2, mload(0))), mload(0x5cc0)), mul(28, mload(0))), add(add(mul(mload(0x39e0), 4), mul(mload(0x3a00), 8)), mul(mload(0x3a20), 16))))))
             // everywhere unused bit 2
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5e20), sub(add(product(mload(0x3a20), mload(0x3a20)), mload(0)), mload(0x3a20))))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5dc0), sub(add(product(mload(0x3a20), mload(0x3a20)), mload(0)), mload(0x3a20))))
             // everywhere unused bit 1
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5e20), sub(add(product(mload(0x3a00), mload(0x3a00)), mload(0)), mload(0x3a00))))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5dc0), sub(add(product(mload(0x3a00), mload(0x3a00)), mload(0)), mload(0x3a00))))
             // everywhere unused bit 0
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5e20), sub(add(product(mload(0x39e0), mload(0x39e0)), mload(0)), mload(0x39e0))))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5dc0), sub(add(product(mload(0x39e0), mload(0x39e0)), mload(0)), mload(0x39e0))))
             // everywhere first end 3
-            mstore(0x5e20, product(mload(0x3040), mload(0x5500)))
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5e20), sub(add(mload(0x3920), mload(0)), mload(0x3320))))
+            mstore(0x5dc0, product(mload(0x3040), mload(0x5500)))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5dc0), sub(add(mload(0x3920), mload(0)), mload(0x3320))))
             // everywhere first end 2
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5e20), sub(add(mload(0x3900), mload(0)), mload(0x3300))))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5dc0), sub(add(mload(0x3900), mload(0)), mload(0x3300))))
             // everywhere first end 1
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5e20), sub(add(mload(0x38e0), mload(0)), mload(0x32e0))))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5dc0), sub(add(mload(0x38e0), mload(0)), mload(0x32e0))))
             // everywhere first end 0
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5e20), sub(add(mload(0x38c0), mload(0)), mload(0x32c0))))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5dc0), sub(add(mload(0x38c0), mload(0)), mload(0x32c0))))
             // everywhere digit has two bits
-            mstore(0x5e20, add(mload(0x5d60), 2013265918))
-            result := add(product(mload(0x53a0), reduce(result)), product(product(product(product(reduce(mload(0x5d60)), reduce(add(mload(0x5d60), 2013265920))), reduce(add(mload(0x5d60), 2013265919))), reduce(mload(0x5e20))), product(mload(0x3040), reduce(mload(0x5f20)))))
+            mstore(0x5dc0, add(mload(0x5cc0), 2013265918))
+            result := add(product(mload(0x53a0), reduce(result)), product(product(product(product(reduce(mload(0x5cc0)), reduce(add(mload(0x5cc0), 2013265920))), reduce(add(mload(0x5cc0), 2013265919))), reduce(mload(0x5dc0))), product(mload(0x3040), reduce(mload(0x5e20)))))
             // everywhere ends are at the last place
-            result := add(product(mload(0x53a0), reduce(result)), product(product(mload(0x3040), reduce(add(mload(0x5500), mload(0x5520)))), reduce(mload(0x5e20))))
+            result := add(product(mload(0x53a0), reduce(result)), product(product(mload(0x3040), reduce(add(mload(0x5500), mload(0x5520)))), reduce(mload(0x5dc0))))
             // everywhere message 14
             result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5e00), reduce(sub(add(mload(0x3380), mul(2, mload(0))), mload(0x5be0)))))
             // everywhere message 13
@@ -338,7 +342,7 @@ contract RollupEvaluator2 is AirEvaluator, IDataEvaluator {
             // everywhere message 15
             result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5e00), add(mload(0x33a0), 2013265912)))
             // everywhere message 9
-            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5e00), mload(0x5f80)))
+            result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5e00), mload(0x5da0)))
             // everywhere message 8
             result := add(product(mload(0x53a0), reduce(result)), product(mload(0x5e00), mload(0x5fa0)))
             // everywhere sum is in range
