@@ -136,6 +136,7 @@ contract Rewards is IRewards, Governed {
     }
 
     /// @dev Returns what the member got: in the rollup whole units only.
+    // slither-disable-next-line divide-before-multiply,incorrect-equality
     function _credit(Pay memory pay, address member, uint256 amount) private returns (uint256) {
         uint256 account = address(pay.rollup) == address(0) ? 0 : pay.rollup.accountNumberOf(member);
         if (account == 0) {
@@ -170,6 +171,8 @@ contract Rewards is IRewards, Governed {
     }
 
     function _owe(uint256 roundId, address member, uint256 amount) private {
+        // nothing is owed, nothing is written
+        // slither-disable-next-line incorrect-equality
         if (amount == 0) return;
         owedTo[member] += amount;
         owed += amount;

@@ -48,6 +48,7 @@ contract Rollup is RollupExits {
     }
 
     /// @inheritdoc IRollup
+    // slither-disable-next-line divide-before-multiply
     function submit(bytes calldata data, bytes32 newRoot, bytes calldata proof) external override whenRunning {
         // Checks
         // slither-disable-next-line tx-origin
@@ -78,6 +79,7 @@ contract Rollup is RollupExits {
     }
 
     /// @dev Takes the queue's items that the data begin with. Returns where they end, and the units of those that exit.
+    // slither-disable-next-line incorrect-equality
     function _takeItems(bytes calldata data) private returns (uint256 place, uint256 exited) {
         (uint256 number, uint256 last) = (taken, queued);
         while (place < data.length) {
@@ -111,6 +113,7 @@ contract Rollup is RollupExits {
     }
 
     /// @dev Releases what the signed lists from `place` on withdraw, and keeps the closing values behind them. Returns the units.
+    // slither-disable-next-line incorrect-equality
     function _takeLists(bytes calldata data, uint256 place) private returns (uint256 withdrawn) {
         (uint256 entry, uint256 limit) = (0, opened);
         unchecked {

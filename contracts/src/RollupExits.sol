@@ -102,6 +102,8 @@ abstract contract RollupExits is IRollup, Sequencers {
 
     /// @dev Units that left an account; what its owner had not claimed before waits with them.
     function _release(uint256 index, uint256 amount) internal {
+        // an amount from the data, no balance that anybody could add to
+        // slither-disable-next-line incorrect-equality
         if (amount == 0) return;
         uint256 claimBlock = block.number + _delay;
         // AccountState's slot: owed from bit 160 on grows, and stays below 2^47, there being no more units of the token; claimBlock, the

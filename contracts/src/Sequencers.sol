@@ -82,6 +82,8 @@ abstract contract Sequencers is ISequencers, RollupQueue {
         if (!isOverdue()) revert NotOverdue();
         isFrozen = true;
         uint256 turn = turnOf(_dueBlock());
+        // before the first whole turn nobody is to blame
+        // slither-disable-next-line incorrect-equality
         address culprit = turn == 0 ? address(0) : inTurn(turn - 1);
         if (culprit != address(0)) {
             _vacate(culprit);
@@ -107,6 +109,7 @@ abstract contract Sequencers is ISequencers, RollupQueue {
 
     /// @inheritdoc ISequencers
     function inTurn(uint256 turn) public view override returns (address) {
+        // slither-disable-next-line uninitialized-local
         address[MAX_SEATS] memory counting;
         uint256 count = 0;
         for (uint256 i = 0; i < _seatCount; ++i) {

@@ -27,6 +27,7 @@ import {IValidators} from "./interfaces/IValidators.sol";
 
 /// @notice See ISettlement.
 /// @dev Nothing here reverts for what a party did or left undone: it reads what other contracts hold, and pays nobody out.
+/// It calls contracts that were named at deployment, none of which calls a member back.
 contract Settlement is ISettlement, Governed {
     /// @dev A round that is being settled. medians: empty where nothing was scored.
     struct Case {
@@ -87,10 +88,12 @@ contract Settlement is ISettlement, Governed {
 
     /// @inheritdoc ISettlement
     function settle(uint256 roundId, Phase last, bool finalised) external override onlyPower(ROUNDS_ROLE) {
+        // slither-disable-next-line uninitialized-local
         Case memory one;
         (one.manager, one.roundId, one.last, one.finalised) = (IRoundManager(msg.sender), roundId, last, finalised);
         (one.verified, one.shared) = (one.manager.roundOf(roundId).verified, one.manager.roundOf(roundId).shared);
         one.parameters = reputation.reputation();
+        // slither-disable-next-line unused-return
         if (finalised && one.shared) (, one.medians) = contributions.mediansOf(roundId);
         emit RoundSettled(roundId, last, one.medians);
         if (last >= Phase.Commit) _settleHospitals(one);
@@ -102,6 +105,7 @@ contract Settlement is ISettlement, Governed {
     }
 
     /// @inheritdoc ISettlement
+    // slither-disable-next-line reentrancy-no-eth
     function collect(address[] calldata members) external override {
         uint256[] memory slots = rollup.slotsOf(members);
         for (uint256 i = 0; i < members.length; ++i) {
@@ -178,6 +182,7 @@ contract Settlement is ISettlement, Governed {
         if (one.manager.participationOf(one.roundId, hospital).commitment == 0) return (0, units.missed);
         if (_audits.isExcluded(one.roundId, hospital)) return (0, units.failed);
         if (one.shared) {
+            // slither-disable-next-line unused-return
             (, uint16 unanswered) = _committee.complaintsOf(one.roundId, hospital);
             if (unanswered != 0) return (0, units.missed);
         }
@@ -236,6 +241,7 @@ contract Settlement is ISettlement, Governed {
     /// @dev Evidence of the aggregators' seats; those with a sum of each group.
     function _settleSeats(Case memory one) private returns (address[] memory summed) {
         address[] memory seats = _committee.seatsOf(one.roundId);
+        // slither-disable-next-line unused-return
         (uint256 groups,) = _committee.groupsOf(one.roundId);
         summed = new address[](seats.length);
         uint256 found = 0;
