@@ -42,7 +42,7 @@ contracts/node_modules/.ready: contracts/package-lock.json .venv/.ready
 run: setup  ## The main job: five federated rounds on the embedded chain (ARGS="--help" shows the options)
 	@python -m bfl_ref $(ARGS)
 
-test: setup unit forge notebooks-test  ## All tests: some 25 minutes on 2 cores
+test: setup unit forge notebooks-test  ## All tests: 20 to 25 minutes on 2 cores
 
 test-full: export BFL_FULL := 1
 test-full: export FOUNDRY_PROFILE := full
