@@ -325,13 +325,12 @@ with open_chain() as node:
 
 
 def memory(pid: int) -> bytes:
-    """All memory of a process that it can have written to: readable, and not a file mapped for reading only."""
+    """All readable memory of a process."""
     parts = []
     with open(f"/proc/{pid}/mem", "rb", buffering=0) as file:
         for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
             fields = line.split()
-            written = fields[1].startswith("rw") or fields[4] == "0"
-            if "r" in fields[1] and written and fields[-1] not in ("[vvar]", "[vsyscall]", "[vvar_vclock]"):
+            if fields[1].startswith("r") and fields[-1] not in ("[vvar]", "[vsyscall]", "[vvar_vclock]"):
                 start, end = (int(x, 16) for x in fields[0].split("-"))
                 file.seek(start)
                 try:

@@ -141,6 +141,7 @@ contract Reputation is IReputation, Governed {
         view
         returns (uint256[] memory prospects)
     {
+        // filled below
         // slither-disable-next-line uninitialized-local
         Scale memory scale;
         (scale.decay, scale.prior, scale.base) = (_parameters.decay, _parameters.prior, _parameters.base);

@@ -48,6 +48,7 @@ contract Rollup is RollupExits {
     }
 
     /// @inheritdoc IRollup
+    // the product shows that the data are whole entries
     // slither-disable-next-line divide-before-multiply
     function submit(bytes calldata data, bytes32 newRoot, bytes calldata proof) external override whenRunning {
         // Checks
@@ -79,6 +80,7 @@ contract Rollup is RollupExits {
     }
 
     /// @dev Takes the queue's items that the data begin with. Returns where they end, and the units of those that exit.
+    // kinds and digests are compared, no balances
     // slither-disable-next-line incorrect-equality
     function _takeItems(bytes calldata data) private returns (uint256 place, uint256 exited) {
         (uint256 number, uint256 last) = (taken, queued);
@@ -113,6 +115,7 @@ contract Rollup is RollupExits {
     }
 
     /// @dev Releases what the signed lists from `place` on withdraw, and keeps the closing values behind them. Returns the units.
+    // kinds are compared, no balances
     // slither-disable-next-line incorrect-equality
     function _takeLists(bytes calldata data, uint256 place) private returns (uint256 withdrawn) {
         (uint256 entry, uint256 limit) = (0, opened);

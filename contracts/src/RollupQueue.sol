@@ -103,6 +103,7 @@ abstract contract RollupQueue is IRollupQueue, Governed {
     }
 
     /// @inheritdoc IRollupQueue
+    // the product shows that these are whole entries
     // slither-disable-next-line divide-before-multiply
     function push(bytes calldata entries) external override onlyPower(PUSHER_ROLE) whenRunning {
         // Checks

@@ -139,6 +139,7 @@ contract Selection is ISelection, Governed {
 
     /// @dev The weight of a hospital; zero: it is not eligible. A weight is not zero, since a threshold is not.
     /// @param prospect See IReputation.prospectsOf.
+    // sixteenths of the least stake are whole, as in the twin
     // slither-disable-next-line divide-before-multiply
     function _weight(Rule memory rule, uint256 prospect, uint256 stake, uint256 version)
         private

@@ -109,6 +109,7 @@ abstract contract Sequencers is ISequencers, RollupQueue {
 
     /// @inheritdoc ISequencers
     function inTurn(uint256 turn) public view override returns (address) {
+        // filled up to count
         // slither-disable-next-line uninitialized-local
         address[MAX_SEATS] memory counting;
         uint256 count = 0;

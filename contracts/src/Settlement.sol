@@ -88,11 +88,13 @@ contract Settlement is ISettlement, Governed {
 
     /// @inheritdoc ISettlement
     function settle(uint256 roundId, Phase last, bool finalised) external override onlyPower(ROUNDS_ROLE) {
+        // filled below; what is not is zero
         // slither-disable-next-line uninitialized-local
         Case memory one;
         (one.manager, one.roundId, one.last, one.finalised) = (IRoundManager(msg.sender), roundId, last, finalised);
         (one.verified, one.shared) = (one.manager.roundOf(roundId).verified, one.manager.roundOf(roundId).shared);
         one.parameters = reputation.reputation();
+        // too few scores: no medians
         // slither-disable-next-line unused-return
         if (finalised && one.shared) (, one.medians) = contributions.mediansOf(roundId);
         emit RoundSettled(roundId, last, one.medians);
@@ -182,6 +184,7 @@ contract Settlement is ISettlement, Governed {
         if (one.manager.participationOf(one.roundId, hospital).commitment == 0) return (0, units.missed);
         if (_audits.isExcluded(one.roundId, hospital)) return (0, units.failed);
         if (one.shared) {
+            // a complaint that was answered says nothing
             // slither-disable-next-line unused-return
             (, uint16 unanswered) = _committee.complaintsOf(one.roundId, hospital);
             if (unanswered != 0) return (0, units.missed);
@@ -241,6 +244,7 @@ contract Settlement is ISettlement, Governed {
     /// @dev Evidence of the aggregators' seats; those with a sum of each group.
     function _settleSeats(Case memory one) private returns (address[] memory summed) {
         address[] memory seats = _committee.seatsOf(one.roundId);
+        // their number alone counts here
         // slither-disable-next-line unused-return
         (uint256 groups,) = _committee.groupsOf(one.roundId);
         summed = new address[](seats.length);

@@ -192,6 +192,7 @@ contract Validators is IValidators, Governed, EIP712 {
 
     /// @dev Half of the best score, rounded up, or the MIN_VALIDATORS-th best one if that is lower.
     function _barOf(uint256[] memory scores) private pure returns (uint256) {
+        // zeros: no score is below
         // slither-disable-next-line uninitialized-local
         uint256[MIN_VALIDATORS] memory best; // in falling order
         for (uint256 i = 0; i < scores.length; ++i) {

@@ -134,6 +134,7 @@ contract StarkVerifier is IStarkVerifier {
         state = _absorbRoot(state, Transcript.TAG_MAIN, trees[ProofLayout.MAIN]);
         // Phase 2: lookups.
         uint256[4] memory challenges; // beta, lam, alpha, z
+        // none without lookups
         // slither-disable-next-line uninitialized-local
         uint256[] memory sums;
         if (shape.aux != 0) {
